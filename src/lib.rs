@@ -1,1 +1,17 @@
+//! fitd, an HTTP fitting service: the library behind the binary.
+//!
+//! A request reads left to right through these modules: [`serve`] opens the door, `http` turns bytes into checked
+//! values and answers, `jobs` queues and runs fits, `store` keeps them, and [`descent`] computes. `fit` holds the nouns
+//! they share. `src/ARCHITECTURE.md` is the map.
 
+pub mod config;
+pub mod serve;
+
+mod http;
+mod ingest;
+mod jobs;
+mod store;
+
+mod fit;
+
+pub mod descent;

@@ -1,0 +1,24 @@
+//! The nouns of the service: what a fit is, what it asks for, how far it is and how it ended.
+//!
+//! These types know nothing of HTTP, SQL or threads. What a client was answered is what is kept: `Spec`, `FitResult`
+//! and `FitError` serialize to one document that is both stored and sent, so an acknowledged result never changes.
+
+mod event;
+mod history;
+mod id;
+mod progress;
+mod record;
+mod result;
+mod spec;
+mod violation;
+
+pub(crate) use event::{Event, EventId, EventKind};
+pub(crate) use history::{HistoryBlock, HistoryShape};
+pub(crate) use id::{DatasetId, FitId, Tenant};
+pub(crate) use progress::Progress;
+pub(crate) use record::{DatasetInfo, FitRecord, Labels, Outcome, Status};
+pub(crate) use result::{FitError, FitResult, Metrics, Optimum, Parameter, PredictionBand, Predictor, Warning};
+pub(crate) use spec::{
+    Choice, Covariance, HistorySpec, Penalty, PenaltyOn, Setting, Spec, Start, Stop, WeightKind, Weights,
+};
+pub(crate) use violation::Violation;

@@ -1,0 +1,123 @@
+//! What a fit found, and what it says of itself. What has no value is left out, never `null`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// One estimated coefficient.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Parameter {
+    pub(crate) name: String,
+    pub(crate) value: f64,
+    pub(crate) start: f64,
+    pub(crate) fixed: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) standard_error: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) confidence_interval: Option<[f64; 2]>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) t: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) p_value: Option<f64>,
+}
+
+/// The exact optimum of a quadratic objective and how far the fit is from it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Optimum {
+    pub(crate) loss: f64,
+    /// The fit's objective less the optimum's; never negative.
+    pub(crate) gap: f64,
+    pub(crate) coefficients: Map<String, Value>,
+}
+
+/// How well the fit describes the data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Metrics {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) r_squared: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rmse: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) mae: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) aic: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) bic: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) residual_standard_deviation: Option<f64>,
+    /// May be fractional: frequency weights need not be whole.
+    pub(crate) degrees_of_freedom: f64,
+}
+
+/// Something the reader of a result should know.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Warning {
+    pub(crate) code: String,
+    pub(crate) detail: String,
+}
+
+/// What a prediction needs beside the data: the fit in the coordinates in which it was computed, where it loses no digits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Predictor {
+    /// The working basis, as named vectors that `descent` wrote and reads.
+    pub(crate) basis: Vec<(String, Vec<f64>)>,
+    /// The coefficients in working coordinates.
+    pub(crate) coefficients: Vec<f64>,
+    /// What prediction intervals need; absent where intervals mean nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) band: Option<PredictionBand>,
+}
+
+/// The covariance of the working coefficients as `scale² · F Fᵀ`, F upper triangular by rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PredictionBand {
+    pub(crate) factor: Vec<f64>,
+    pub(crate) residual_standard_deviation: f64,
+    pub(crate) degrees_of_freedom: f64,
+}
+
+/// The end of a fit that has coefficients.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct FitResult {
+    /// By name, in the fixed order of the coefficients.
+    pub(crate) coefficients: Map<String, Value>,
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) loss: f64,
+    pub(crate) objective: f64,
+    pub(crate) iterations: u64,
+    pub(crate) stop_reason: String,
+    pub(crate) converged: bool,
+    pub(crate) gradient_norm: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) optimum: Option<Optimum>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) condition_number: Option<f64>,
+    pub(crate) metrics: Metrics,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) covariance: Option<Vec<Vec<f64>>>,
+    pub(crate) warnings: Vec<Warning>,
+}
+
+/// Why a fit has no result.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct FitError {
+    pub(crate) code: String,
+    pub(crate) detail: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) iteration: Option<u64>,
+    /// The last finite iterate, by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) coefficients: Option<Map<String, Value>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) loss: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) max_stable_learning_rate: Option<f64>,
+    /// A JSON merge patch (RFC 7396) on the posted fit: what to post instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) suggestion: Option<Value>,
+    /// The row of the data at fault, where one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) row: Option<u64>,
+    /// Names an internal fault in the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) incident: Option<String>,
+}
