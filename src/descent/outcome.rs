@@ -1,0 +1,193 @@
+//! How a run ended and what it found.
+
+use super::Choice;
+
+/// Why a descent stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopReason {
+    /// The gradient is as small as was asked for.
+    GradientTolerance,
+    /// The loss changes as little as was asked for.
+    LossTolerance,
+    /// The iterations ran out.
+    MaxIterations,
+    /// The time ran out.
+    MaxSeconds,
+    /// Not a bit of the parameters changes any more.
+    NoProgress,
+    /// The client cancelled.
+    Cancelled,
+    /// The service is stopping; the run goes on from a checkpoint later.
+    Interrupted,
+}
+
+impl StopReason {
+    /// The reason's name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::GradientTolerance => "gradient_tolerance",
+            Self::LossTolerance => "loss_tolerance",
+            Self::MaxIterations => "max_iterations",
+            Self::MaxSeconds => "max_seconds",
+            Self::NoProgress => "no_progress",
+            Self::Cancelled => "cancelled",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// Whether the optimum was reached within the tolerance asked for.
+    pub fn converged(self) -> bool {
+        matches!(self, Self::GradientTolerance | Self::LossTolerance)
+    }
+}
+
+/// The end of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// A stopping rule or the observer ended it.
+    Stopped(Box<Report>),
+    /// The descent ran away.
+    Diverged(Box<Divergence>),
+    /// The objective is not finite at the start; the row at fault, where one is.
+    NonFinite {
+        /// The row, from 0.
+        row: Option<u64>,
+    },
+}
+
+/// What a run that stopped found. Vectors are in the fixed order of the coefficients, in data units.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// Why it stopped.
+    pub stop_reason: StopReason,
+    /// The coefficients' names.
+    pub names: Vec<String>,
+    /// The final coefficients.
+    pub coefficients: Vec<f64>,
+    /// Where they started.
+    pub start: Vec<f64>,
+    /// The unpenalized loss.
+    pub loss: f64,
+    /// The loss plus the penalty.
+    pub objective: f64,
+    /// The Euclidean norm of the objective's gradient.
+    pub gradient_norm: f64,
+    /// Updates of the parameters.
+    pub iterations: u64,
+    /// The exact optimum, for quadratic objectives.
+    pub optimum: Option<Optimum>,
+    /// 2-norm condition number of the design, shifted (with an intercept) and scaled to unit columns.
+    pub condition_number: Option<f64>,
+    /// How well the model describes the data.
+    pub metrics: Metrics,
+    /// Errors of the estimates, where they mean something.
+    pub inference: Option<Inference>,
+    /// What the reader should know.
+    pub warnings: Vec<Warning>,
+    /// For predictions.
+    pub predictor: Predictor,
+}
+
+/// The exact optimum of a quadratic objective.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Optimum {
+    /// The unpenalized loss there.
+    pub loss: f64,
+    /// The run's objective less the optimum's, never negative.
+    pub gap: f64,
+    /// The coefficients there.
+    pub coefficients: Vec<f64>,
+}
+
+/// Goodness of fit. What has no value is absent.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Metrics {
+    /// 1 − RSS/TSS; uncentred without an intercept.
+    pub r_squared: Option<f64>,
+    /// Root of the mean squared error.
+    pub rmse: Option<f64>,
+    /// Mean absolute error.
+    pub mae: Option<f64>,
+    /// Akaike's criterion, −2 ln L + 2p with Gaussian errors.
+    pub aic: Option<f64>,
+    /// Schwarz's criterion, −2 ln L + p ln n.
+    pub bic: Option<f64>,
+    /// √(RSS/df).
+    pub residual_standard_deviation: Option<f64>,
+    /// Observations less rank.
+    pub degrees_of_freedom: f64,
+}
+
+/// Errors of the estimates.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inference {
+    /// Standard errors.
+    pub standard_errors: Vec<f64>,
+    /// Confidence intervals at the level asked for.
+    pub intervals: Vec<[f64; 2]>,
+    /// Estimate over standard error; absent where the standard error is 0.
+    pub t: Vec<Option<f64>>,
+    /// Two-sided p-values of Student's t; absent where t is.
+    pub p: Vec<Option<f64>>,
+    /// The covariance matrix; absent above [`super::COVARIANCE_MAX`] coefficients.
+    pub covariance: Option<Vec<Vec<f64>>>,
+}
+
+/// Something that the reader of a result should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// A stable slug such as `rank_deficient`.
+    pub code: &'static str,
+    /// For a person.
+    pub detail: String,
+}
+
+/// A descent that ran away: loss > 10⁶ · max(initial loss, mean y²), or a value that is not finite.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Divergence {
+    /// The iteration that ran away.
+    pub iteration: u64,
+    /// The coefficients' names.
+    pub names: Vec<String>,
+    /// The last finite iterate.
+    pub coefficients: Vec<f64>,
+    /// The loss there, where it is finite.
+    pub loss: Option<f64>,
+    /// The largest fixed step for which the method is stable.
+    pub max_stable_learning_rate: Option<f64>,
+    /// What to ask for instead.
+    pub suggestion: Option<Suggestion>,
+    /// For a person.
+    pub detail: String,
+}
+
+/// What to ask for instead.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Suggestion {
+    /// The optimizer.
+    pub optimizer: Choice,
+    /// Iterations that are enough with it.
+    pub max_iterations: Option<u64>,
+}
+
+/// What predictions need beside the data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Predictor {
+    /// The working basis.
+    pub basis: Vec<(String, Vec<f64>)>,
+    /// Coefficients in the working basis.
+    pub coefficients: Vec<f64>,
+    /// For intervals, where they mean something.
+    pub band: Option<Band>,
+}
+
+/// The covariance of the working coefficients is `s² F Fᵀ`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Band {
+    /// F, square, by rows.
+    pub factor: Vec<f64>,
+    /// s.
+    pub residual_standard_deviation: f64,
+    /// Degrees of freedom of s.
+    pub degrees_of_freedom: f64,
+}

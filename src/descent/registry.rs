@@ -1,0 +1,174 @@
+//! How the core describes what it offers: each model, loss, optimizer, schedule and scaling is a [`Descriptor`] in a
+//! registry. The edge parses requests against descriptors, and the catalogue, the documents and the tests iterate them.
+
+use std::collections::BTreeMap;
+
+/// One end of a numeric range.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Bound {
+    /// The value itself is allowed.
+    Closed(f64),
+    /// The value itself is not allowed.
+    Open(f64),
+    /// No bound but finiteness.
+    Free,
+}
+
+/// The values that a parameter takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Domain {
+    /// A finite number within the bounds.
+    Number(Bound, Bound),
+    /// A number within the bounds, or one of the words.
+    NumberOr(Bound, Bound, &'static [&'static str]),
+    /// A whole number between the two, both included.
+    Integer(u64, u64),
+    /// True or false.
+    Flag,
+    /// One of the words.
+    Word(&'static [&'static str]),
+    /// The name of a column.
+    Column,
+    /// Names of columns, distinct, at least one unless the model allows none.
+    Columns,
+}
+
+/// What a parameter is when the client says nothing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Fallback {
+    /// This number.
+    Number(f64),
+    /// This whole number.
+    Integer(u64),
+    /// This flag.
+    Flag(bool),
+    /// This word.
+    Word(&'static str),
+    /// The column called `y`.
+    ColumnY,
+    /// All columns that are neither target nor weights.
+    OtherColumns,
+    /// The only column that is neither target nor weights; an error if there are several.
+    OnlyOtherColumn,
+    /// The client must say.
+    Required,
+}
+
+/// One parameter of an entry.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Param {
+    /// The JSON key.
+    pub name: &'static str,
+    /// What it may be.
+    pub domain: Domain,
+    /// What it is otherwise.
+    pub fallback: Fallback,
+    /// One line for a person.
+    pub meaning: &'static str,
+}
+
+/// One entry of a registry.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Descriptor {
+    /// The name that requests use.
+    pub kind: &'static str,
+    /// One line for a person.
+    pub summary: &'static str,
+    /// The parameters, in the order in which they are shown.
+    pub params: &'static [Param],
+}
+
+impl Descriptor {
+    /// The parameter of this name.
+    pub fn param(&self, name: &str) -> Option<&'static Param> {
+        self.params.iter().find(|param| param.name == name)
+    }
+}
+
+/// A value of a parameter, checked against its domain.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// A flag.
+    Flag(bool),
+    /// A whole number.
+    Integer(u64),
+    /// A finite number.
+    Number(f64),
+    /// A word or a column.
+    Text(String),
+    /// Columns.
+    List(Vec<String>),
+}
+
+/// An entry chosen from a registry, with the values of all its parameters.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choice {
+    /// The entry's name.
+    pub kind: String,
+    /// Its parameters by name.
+    pub settings: BTreeMap<String, Value>,
+}
+
+impl Choice {
+    /// The entry of this name with no parameter set.
+    pub fn named(kind: &str) -> Self {
+        Self { kind: kind.to_owned(), settings: BTreeMap::new() }
+    }
+
+    /// The same choice with a parameter set.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: Value) -> Self {
+        self.settings.insert(name.to_owned(), value);
+        self
+    }
+
+    /// A number (whole or not), where the parameter is one.
+    pub fn number(&self, name: &str) -> Option<f64> {
+        match self.settings.get(name)? {
+            Value::Number(number) => Some(*number),
+            Value::Integer(number) => Some(*number as f64),
+            _ => None,
+        }
+    }
+
+    /// A whole number, where the parameter is one.
+    pub fn integer(&self, name: &str) -> Option<u64> {
+        match self.settings.get(name)? {
+            Value::Integer(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// A flag, where the parameter is one.
+    pub fn flag(&self, name: &str) -> Option<bool> {
+        match self.settings.get(name)? {
+            Value::Flag(flag) => Some(*flag),
+            _ => None,
+        }
+    }
+
+    /// A word or column, where the parameter is one.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        match self.settings.get(name)? {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Columns, where the parameter is a list of them.
+    pub fn list(&self, name: &str) -> Option<&[String]> {
+        match self.settings.get(name)? {
+            Value::List(list) => Some(list),
+            _ => None,
+        }
+    }
+}
+
+/// A registry by its plural name, as the catalogue shows it.
+#[derive(Clone, Debug)]
+pub struct Section {
+    /// `models`, `losses`, `optimizers`, `schedules` or `scalings`.
+    pub name: &'static str,
+    /// Its entries, in the order in which they are shown.
+    pub entries: Vec<&'static Descriptor>,
+}
