@@ -1,0 +1,5 @@
+//! The numerical core against references that it had no part in making.
+
+mod bits;
+mod nist;
+mod problem;
