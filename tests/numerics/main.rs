@@ -3,3 +3,4 @@
 mod bits;
 mod nist;
 mod problem;
+mod tutorial;
