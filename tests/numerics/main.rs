@@ -4,3 +4,4 @@ mod bits;
 mod nist;
 mod problem;
 mod tutorial;
+mod variations;

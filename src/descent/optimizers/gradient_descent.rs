@@ -111,11 +111,20 @@ impl Descent {
         let mut moved = false;
         for (value, slope) in at.iter_mut().zip(gradient) {
             let next = (-rate).mul_add(*slope, *value);
-            moved |= next.to_bits() != value.to_bits();
-            *value = next;
+            moved |= shift(value, next);
         }
         moved
     }
+}
+
+/// Moves a coordinate and says whether a bit changed. A step below the smallest normal number is none: from 0 such steps
+/// could be made for ever.
+fn shift(value: &mut f64, next: f64) -> bool {
+    if (next - *value).abs() < f64::MIN_POSITIVE {
+        return false;
+    }
+    *value = next;
+    true
 }
 
 impl Optimizer for Descent {
@@ -141,10 +150,10 @@ impl Optimizer for Descent {
         let mut moved = false;
         for (value, (v, slope)) in at.iter_mut().zip(self.velocity.iter_mut().zip(gradient)) {
             let velocity = self.momentum.mul_add(*v, -(rate * slope));
-            let next = *value + velocity;
-            moved |= next.to_bits() != value.to_bits() || velocity.to_bits() != v.to_bits();
+            moved |= velocity.to_bits() != v.to_bits();
             *v = velocity;
-            *value = next;
+            let next = *value + velocity;
+            moved |= shift(value, next);
         }
         moved
     }
