@@ -1,1 +1,190 @@
-//! placeholder
+//! Opens the door: store, jobs, accept loop, and the order in which they end. It knows nothing of routes or fits.
+//!
+//! The accept loop is our own, because the library's arms no header timeout, has no connection cap, and waits for open
+//! event streams for ever when it ends.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::http::{App, Limits};
+use crate::jobs::{JobSettings, Jobs};
+use crate::store::{self, StoreError, StoreUrl};
+
+mod watchdog;
+
+use watchdog::Watchdog;
+
+/// A head must have arrived this long after the connection is ready for it.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// A client that takes nothing for this long is dropped.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+const HEADERS_MAX: usize = 100;
+/// The most that a connection buffers, heads included; the edge's own limits on heads lie below it.
+const BUFFER_BYTES_MAX: usize = 128 << 10;
+/// How long answers that are under way may take after a shutdown is asked for.
+const DRAIN: Duration = Duration::from_secs(3);
+/// How long the jobs may take to put running fits back after that.
+const HAND_BACK: Duration = Duration::from_secs(5);
+/// How often a running fit says that it is alive, as a part of its lease.
+const HEARTBEATS_PER_LEASE: u32 = 5;
+/// Progress is shown at most this often.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Why the service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Another process holds the store.
+    #[error("{0}")]
+    Locked(String),
+    /// The store cannot be used.
+    #[error("{0}")]
+    Store(String),
+    /// The configuration means nothing.
+    #[error("{0}")]
+    Config(String),
+}
+
+impl From<StoreError> for StartError {
+    fn from(error: StoreError) -> Self {
+        let mut text = error.to_string();
+        let mut source = std::error::Error::source(&error);
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
+        }
+        match error {
+            StoreError::Locked { .. } => Self::Locked(text),
+            StoreError::Url { .. } => Self::Config(text),
+            _ => Self::Store(text),
+        }
+    }
+}
+
+/// A service whose store is open and whose workers run, but that listens nowhere yet.
+pub struct Service {
+    jobs: Jobs,
+    limits: Limits,
+    connections: u32,
+}
+
+/// Opens the store and starts the jobs.
+pub async fn open(config: &Config) -> Result<Service, StartError> {
+    let url = StoreUrl::parse(&config.store.store)?;
+    let store = store::open(&url).await?;
+    let lease = Duration::from_secs(config.jobs.lease_seconds);
+    let settings = JobSettings {
+        workers: config.jobs.workers(),
+        queue_max: config.limits.queue,
+        memory_bytes_max: config.limits.memory_bytes(),
+        history_points_max: config.limits.history_points,
+        attempts_max: config.jobs.attempts,
+        lease,
+        heartbeat: lease / HEARTBEATS_PER_LEASE,
+        progress_interval: PROGRESS_INTERVAL,
+    };
+    let jobs = Jobs::start(store, settings).await?;
+    Ok(Service { jobs, limits: Limits::from_config(config), connections: config.limits.connections })
+}
+
+/// Opens the service and runs it on this listener until `shutdown`.
+pub async fn run(listener: TcpListener, config: Config, shutdown: CancellationToken) -> Result<(), StartError> {
+    open(&config).await?.run(listener, shutdown).await;
+    Ok(())
+}
+
+impl Service {
+    /// Serves until `shutdown`, then ends in order: no new connections, event streams closed, answers finished, running
+    /// fits put back, store closed. Takes at most 10 seconds to end.
+    pub async fn run(self, listener: TcpListener, shutdown: CancellationToken) {
+        let app = App::new(self.jobs.clone(), self.limits, shutdown.clone());
+        let router = crate::http::router(app);
+        let connections = TaskTracker::new();
+        let permits = Arc::new(Semaphore::new(self.connections as usize));
+        if let Ok(address) = listener.local_addr() {
+            tracing::info!(%address, "listening");
+        }
+        while let Some((stream, peer)) = accept(&listener, &shutdown).await {
+            // Beyond the cap the connection is closed at once: a wait would only fill the backlog.
+            let Ok(permit) = permits.clone().try_acquire_owned() else {
+                tracing::debug!(%peer, "too many connections");
+                continue;
+            };
+            let connection = serve_connection(stream, router.clone(), shutdown.clone());
+            connections.spawn(async move {
+                connection.await;
+                drop(permit);
+            });
+        }
+        drop(listener);
+        connections.close();
+        if tokio::time::timeout(DRAIN, connections.wait()).await.is_err() {
+            tracing::warn!(open = connections.len(), "closing connections that did not end in time");
+        }
+        if tokio::time::timeout(HAND_BACK + Duration::from_secs(1), self.jobs.shutdown(HAND_BACK)).await.is_err() {
+            tracing::error!("the jobs did not end in time");
+        }
+        tracing::info!("stopped");
+    }
+}
+
+/// The next connection; nothing once the service is stopping.
+async fn accept(listener: &TcpListener, shutdown: &CancellationToken) -> Option<(TcpStream, SocketAddr)> {
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => return None,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok(connection) => return Some(connection),
+            Err(error) => {
+                // Out of descriptors, or the client has gone: neither must end the loop or make it spin.
+                tracing::warn!(%error, "cannot accept");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+async fn serve_connection(stream: TcpStream, router: axum::Router, shutdown: CancellationToken) {
+    let _ = stream.set_nodelay(true);
+    let io = TokioIo::new(Watchdog::new(stream, WRITE_TIMEOUT));
+    let service = tower::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+        let router = router.clone();
+        async move { answer(router, request).await }
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(BUFFER_BYTES_MAX)
+        .serve_connection(io, TowerToHyperService::new(service));
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = shutdown.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "connection ended");
+    }
+}
+
+async fn answer(
+    router: axum::Router,
+    request: hyper::Request<hyper::body::Incoming>,
+) -> Result<axum::response::Response, Infallible> {
+    tower::ServiceExt::oneshot(router, request.map(axum::body::Body::new)).await
+}

@@ -1,0 +1,216 @@
+//! Reads a posted body: the right type, one known encoding, within its limits and in time. What the bytes mean is for
+//! `ingest`.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, Request};
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http_body::{Body as HttpBody, Frame};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use tower::ServiceExt;
+use tower_http::decompression::{DecompressionBody, RequestDecompression};
+
+use super::App;
+use super::problem::Problem;
+use crate::ingest::{self, Posted};
+
+/// A whole body must have arrived after this.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Bodies above this are taken apart off the threads that answer requests.
+const INLINE_BYTES_MAX: usize = 64 << 10;
+
+/// The bytes of a JSON document, decoded.
+#[derive(Debug)]
+pub(super) struct JsonBody(pub(super) Bytes);
+
+impl FromRequest<App> for JsonBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        read(request, app.limits.body_bytes_max).await.map(Self)
+    }
+}
+
+impl JsonBody {
+    /// The document taken apart.
+    pub(super) async fn parse(self, app: &App) -> Result<Posted, Problem> {
+        let limits = app.limits.data;
+        if self.0.len() <= INLINE_BYTES_MAX {
+            return Ok(ingest::read(&self.0, limits)?);
+        }
+        let permit = app.parsers.clone().acquire_owned().await.map_err(|_| Problem::stopping())?;
+        let parsed = tokio::task::spawn_blocking(move || {
+            let parsed = ingest::read(&self.0, limits);
+            drop(permit);
+            parsed
+        });
+        Ok(parsed.await.map_err(|error| Problem::internal(&error.to_string()))??)
+    }
+}
+
+async fn read(request: Request, limit: u64) -> Result<Bytes, Problem> {
+    let headers = request.headers();
+    if !is_json(headers) {
+        return Err(Problem::unsupported_media_type());
+    }
+    let encoded = is_encoded(headers)?;
+    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if let Some(length) = length.filter(|&length| length > limit) {
+        return Err(Problem::body_too_large(limit, Some(length)));
+    }
+    let collected = async {
+        if encoded { decode(request, limit).await } else { collect(request.into_body(), limit).await }
+    };
+    tokio::time::timeout(BODY_TIMEOUT, collected).await.map_err(|_| Problem::request_timeout())?
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(kind), None) = (types.next().and_then(|kind| kind.to_str().ok()), types.next()) else { return false };
+    let essence = kind.split(';').next().unwrap_or_default().trim().to_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+/// Whether there is anything to decode.
+fn is_encoded(headers: &HeaderMap) -> Result<bool, Problem> {
+    let mut encodings = headers.get_all(CONTENT_ENCODING).iter();
+    let Some(encoding) = encodings.next() else { return Ok(false) };
+    match (encoding.as_bytes(), encodings.next()) {
+        (b"identity", None) => Ok(false),
+        (b"gzip" | b"br" | b"zstd", None) => Ok(true),
+        _ => Err(Problem::unsupported_encoding()),
+    }
+}
+
+async fn collect(body: Body, limit: u64) -> Result<Bytes, Problem> {
+    match Limited::new(body, bytes(limit)).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Problem::body_too_large(limit, None)),
+        Err(_) => Err(Problem::unreadable_body()),
+    }
+}
+
+fn bytes(limit: u64) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
+async fn decode(request: Request, limit: u64) -> Result<Bytes, Problem> {
+    let over = Arc::new(AtomicBool::new(false));
+    let capped = request.map(|body| Capped { body, left: limit, over: over.clone() });
+    let unpack = tower::service_fn(move |request: axum::http::Request<DecompressionBody<Capped>>| async move {
+        let collected = Limited::new(request.into_body(), bytes(limit)).collect().await?;
+        Ok::<_, axum::BoxError>(axum::http::Response::new(Full::new(collected.to_bytes())))
+    });
+    let decoded = RequestDecompression::new(unpack).oneshot(capped).await;
+    match decoded {
+        Ok(response) => match response.into_body().collect().await {
+            Ok(collected) => Ok(collected.to_bytes()),
+            Err(_) => Err(Problem::unreadable_body()),
+        },
+        Err(_) if over.load(Ordering::Relaxed) => Err(Problem::body_too_large(limit, None)),
+        Err(error) if error.is::<LengthLimitError>() => Err(Problem::decoded_body_too_large(limit)),
+        Err(_) => Err(Problem::unreadable_body()),
+    }
+}
+
+/// A body that ends with an error, and says so beside it, when it is longer than it may be: the decoder in between
+/// does not pass on what kind of error it was.
+struct Capped {
+    body: Body,
+    left: u64,
+    over: Arc<AtomicBool>,
+}
+
+impl HttpBody for Capped {
+    type Data = Bytes;
+    type Error = axum::BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::BoxError>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        if let Some(Ok(frame)) = &frame
+            && let Some(data) = frame.data_ref()
+        {
+            match self.left.checked_sub(data.len() as u64) {
+                Some(left) => self.left = left,
+                None => {
+                    self.over.store(true, Ordering::Relaxed);
+                    return Poll::Ready(Some(Err("the body is too long".into())));
+                }
+            }
+        }
+        Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `{}` in a stored block.
+    const GZIP: &[u8] = &[
+        0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1, 2, 0, 253, 255, b'{', b'}', 0x43, 0xbf, 0xa6, 0xa3, 2, 0, 0, 0,
+    ];
+
+    /// 100 spaces.
+    const GZIP_OF_100: &[u8] = &[31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 83, 80, 160, 61, 0, 0, 35, 0, 111, 163, 100, 0, 0, 0];
+
+    fn request(headers: &[(&str, &str)], body: impl Into<Body>) -> Request {
+        let mut builder = Request::builder().method("POST").uri("/fits");
+        for (name, value) in headers {
+            builder = builder.header(*name, *value);
+        }
+        builder.body(body.into()).expect("valid")
+    }
+
+    fn code(outcome: Result<Bytes, Problem>) -> String {
+        outcome.map_or_else(|problem| format!("{problem:?}"), |bytes| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    const JSON: (&str, &str) = ("content-type", "application/json");
+
+    #[tokio::test]
+    async fn bodies_are_taken_or_refused() {
+        let chunked = || Body::from_stream(futures_util::stream::iter([Ok::<_, std::io::Error>("12345"), Ok("67890")]));
+        let cases = [
+            (request(&[JSON], "{}"), "{}"),
+            (request(&[("content-type", "application/merge-patch+json; charset=utf-8")], "{}"), "{}"),
+            (request(&[], "{}"), "unsupported_media_type"),
+            (request(&[("content-type", "text/plain")], "{}"), "unsupported_media_type"),
+            (request(&[JSON, ("content-encoding", "lzma")], "{}"), "unsupported_encoding"),
+            (request(&[JSON, ("content-encoding", "gzip, gzip")], "{}"), "unsupported_encoding"),
+            (request(&[JSON, ("content-encoding", "gzip"), ("content-encoding", "br")], "{}"), "unsupported_encoding"),
+            (request(&[JSON, ("content-length", "9")], "123456789"), "body_too_large"),
+            (request(&[JSON], chunked()), "body_too_large"),
+            (request(&[JSON, ("content-encoding", "gzip")], "not"), "invalid_body"),
+        ];
+        for (request, expected) in cases {
+            let outcome = code(read(request, 8).await);
+            assert!(outcome.contains(expected), "{expected}: {outcome}");
+        }
+    }
+
+    #[tokio::test]
+    async fn encoded_bodies_are_limited_before_and_after_decoding() {
+        let gzip = || request(&[JSON, ("content-encoding", "gzip")], GZIP);
+        assert_eq!(code(read(gzip(), 100).await), "{}");
+        assert!(code(read(gzip(), 8).await).contains("\"body_too_large\""));
+        let bomb = request(&[JSON, ("content-encoding", "gzip")], GZIP_OF_100);
+        assert!(code(read(bomb, 50).await).contains("decoded_body_too_large"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_is_given_up() {
+        let never = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
+        assert!(code(read(request(&[JSON], never), 8).await).contains("request_timeout"));
+    }
+}
