@@ -132,13 +132,7 @@ fn compute(
     (outcome, watched)
 }
 
-fn finish(
-    floor: &Floor,
-    running: &Running<'_>,
-    claim: &Claim,
-    outcome: Result<Outcome, String>,
-    watched: Watched,
-) {
+fn finish(floor: &Floor, running: &Running<'_>, claim: &Claim, outcome: Result<Outcome, String>, watched: Watched) {
     let (outcome, predictor) = match outcome {
         Ok(outcome) => report::ending(outcome, &claim.record.spec),
         Err(incident) => (report::internal(incident), None),
