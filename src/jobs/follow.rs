@@ -103,18 +103,18 @@ pub(super) async fn history(
         }
         false => Vec::new(),
     };
-    let block = merge(stored, live.unwrap_or_default(), coefficients.len(), from, to);
+    let block = merge(stored, &live.unwrap_or_default(), coefficients.len(), from, to);
     Ok(Some((HistoryShape { coefficients }, block)))
 }
 
 /// Stored points, then the live ones in the range, all on the larger stride of the two.
-fn merge(stored: HistoryBlock, live: HistoryBlock, coefficients: usize, from: u64, to: u64) -> HistoryBlock {
+fn merge(stored: HistoryBlock, live: &HistoryBlock, coefficients: usize, from: u64, to: u64) -> HistoryBlock {
     let Some(&first) = live.iterations.first() else { return stored };
     let stride = stored.stride.max(live.stride).max(1);
     let last = live.iterations.last().copied();
     let mut block = HistoryBlock::new(coefficients, stride);
     block.extend_where(&stored, |iteration| iteration < first && iteration % stride == 0);
-    block.extend_where(&live, |iteration| {
+    block.extend_where(live, |iteration| {
         (from..=to).contains(&iteration) && (iteration % stride == 0 || Some(iteration) == last)
     });
     block
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn live_points_follow_stored_ones_without_repeat_on_the_larger_stride() {
-        let merged = merge(block(&[0, 1, 2, 3, 4, 5], 1), block(&[4, 6, 8], 2), 0, 0, u64::MAX);
+        let merged = merge(block(&[0, 1, 2, 3, 4, 5], 1), &block(&[4, 6, 8], 2), 0, 0, u64::MAX);
         assert_eq!(merged.iterations, [0, 2, 4, 6, 8]);
         assert_eq!(merged.loss[2].to_bits(), 4f64.to_bits());
         assert_eq!(merged.stride, 2);
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_range_bounds_live_points_and_nothing_live_leaves_the_stored_as_they_are() {
-        assert_eq!(merge(block(&[2, 3], 1), block(&[4, 5, 6, 7], 1), 0, 2, 5).iterations, [2, 3, 4, 5]);
-        assert_eq!(merge(block(&[0, 4, 7], 4), block(&[], 1), 0, 0, 9).iterations, [0, 4, 7]);
+        assert_eq!(merge(block(&[2, 3], 1), &block(&[4, 5, 6, 7], 1), 0, 2, 5).iterations, [2, 3, 4, 5]);
+        assert_eq!(merge(block(&[0, 4, 7], 4), &block(&[], 1), 0, 0, 9).iterations, [0, 4, 7]);
     }
 }

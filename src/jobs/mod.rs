@@ -1,21 +1,21 @@
 //! Queue, workers, progress, cancellation, reconciling: the only door to the store. See [`Jobs`] for what the edge sees.
 
-mod submit;
-mod plan;
 mod identity;
+mod plan;
+mod submit;
 
-mod worker;
-mod watcher;
+mod keeper;
+mod permits;
 mod recorder;
 mod report;
-mod keeper;
 mod team;
-mod permits;
+mod watcher;
+mod worker;
 
-mod run;
-mod hub;
 mod follow;
+mod hub;
 mod predict;
+mod run;
 
 mod backlog;
 mod reconcile;

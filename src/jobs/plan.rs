@@ -32,10 +32,7 @@ pub(super) fn to_numeric(spec: &Spec) -> descent::Spec {
         loss: to_choice(&spec.loss),
         optimizer: to_choice(&spec.optimizer),
         scaling: to_choice(&spec.scaling),
-        penalty: descent::Penalty {
-            l2: spec.penalty.l2,
-            on_standardized: spec.penalty.on == PenaltyOn::Standardized,
-        },
+        penalty: descent::Penalty { l2: spec.penalty.l2, on_standardized: spec.penalty.on == PenaltyOn::Standardized },
         start: match &spec.start {
             Start::Zeros => descent::Start::Zeros,
             Start::Random => descent::Start::Random,

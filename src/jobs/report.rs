@@ -97,8 +97,8 @@ fn parameter(report: &Report, inference: Option<&Inference>, at: usize) -> Param
 }
 
 fn band(band: descent::Band) -> Option<PredictionBand> {
-    let mut values = band.factor.iter().chain([&band.residual_standard_deviation, &band.degrees_of_freedom]);
-    let finite = values.all(|value| value.is_finite());
+    let scalars = [band.residual_standard_deviation, band.degrees_of_freedom];
+    let finite = band.factor.iter().chain(&scalars).all(|value| value.is_finite());
     finite.then_some(PredictionBand {
         factor: band.factor,
         residual_standard_deviation: band.residual_standard_deviation,

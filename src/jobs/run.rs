@@ -95,9 +95,12 @@ mod tests {
     fn the_strongest_ask_stays() {
         let run = Run::new(FitId::new(), 1, watch::Sender::default(), Timestamp::UNIX_EPOCH);
         assert_eq!(run.asked(), Ask::Nothing);
-        for (ask, then) in
-            [(Ask::Cancel, Ask::Cancel), (Ask::Interrupt, Ask::Cancel), (Ask::Drop, Ask::Drop), (Ask::Cancel, Ask::Drop)]
-        {
+        for (ask, then) in [
+            (Ask::Cancel, Ask::Cancel),
+            (Ask::Interrupt, Ask::Cancel),
+            (Ask::Drop, Ask::Drop),
+            (Ask::Cancel, Ask::Drop),
+        ] {
             run.ask(ask);
             assert_eq!(run.asked(), then);
         }

@@ -196,7 +196,8 @@ pub(super) fn progress(iteration: u64) -> Progress {
 /// A claim of a fit in this attempt.
 pub(super) fn claim(attempt: u32) -> Claim {
     let draft = draft(1);
-    let info = DatasetInfo { id: DatasetId::new(), rows: 3, columns: draft.data.names().to_vec(), sha256: String::new() };
+    let info =
+        DatasetInfo { id: DatasetId::new(), rows: 3, columns: draft.data.names().to_vec(), sha256: String::new() };
     let now = Timestamp::now();
     Claim {
         record: FitRecord {

@@ -150,9 +150,9 @@ impl Store for Shelf {
     async fn replay(&self, _: &Tenant, key: &IdempotencyKey, _: Timestamp) -> Result<Option<Created>, StoreError> {
         let state = self.state();
         let first = state.fits.values().find_map(|kept| Some((kept.key.as_ref()?, &kept.record)));
-        Ok(first.filter(|(other, _)| other.key == key.key).map(|(other, record)| {
-            if other == key { Created::Replayed(record.clone()) } else { Created::KeyReused }
-        }))
+        Ok(first
+            .filter(|(other, _)| other.key == key.key)
+            .map(|(other, record)| if other == key { Created::Replayed(record.clone()) } else { Created::KeyReused }))
     }
 
     async fn fit(&self, _: &Tenant, id: FitId) -> Result<Option<FitRecord>, StoreError> {

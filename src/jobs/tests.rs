@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::scripted::{Script, descend, draft, settings};
 use super::shelf::Shelf;
 use super::*;
-use crate::descent::{Checkpoint, Control, Observer, Outcome as Ran, StopReason};
+use crate::descent::{Checkpoint, Observer, Outcome as Ran, StopReason};
 use crate::fit::{EventKind, Outcome};
 
 /// Longer than any answer takes; a test that reaches it has failed.
@@ -271,7 +271,11 @@ async fn a_dropped_submit_still_stores_and_runs_its_fit() {
     let (script, started) = endless();
     let jobs = start(&shelf, settings(1), script).await;
     let mut submit = Box::pin(jobs.submit(draft(1)));
-    assert!(futures_util::poll!(submit.as_mut()).is_pending());
+    tokio::select! {
+        biased;
+        _ = submit.as_mut() => panic!("stored within one poll"),
+        () = std::future::ready(()) => {}
+    }
     drop(submit);
     let (_, _started) = heard(started).await;
     let id = *shelf.state().fits.keys().next().unwrap();

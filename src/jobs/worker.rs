@@ -61,7 +61,7 @@ fn work(floor: &Arc<Floor>) {
             Ok(claim) => {
                 failing = false;
                 if let Some(claim) = claim {
-                    run(floor, claim);
+                    run(floor, &claim);
                 }
             }
             // The reconciler raises the backlog again, so the next try comes with its next pass.
@@ -75,10 +75,10 @@ fn work(floor: &Arc<Floor>) {
 }
 
 /// Runs a claimed fit to its end, or as far as it is let.
-fn run(floor: &Arc<Floor>, claim: Claim) {
-    let running = floor.hub.start(&claim);
+fn run(floor: &Arc<Floor>, claim: &Claim) {
+    let running = floor.hub.start(claim);
     let mut keeper = StoreKeeper::new(floor, &running.run);
-    let (outcome, watched) = compute(floor, &claim, &running.run, &mut keeper);
+    let (outcome, watched) = compute(floor, claim, &running.run, &mut keeper);
     keeper.settle();
     let interrupted = |report: &descent::Report| report.stop_reason == StopReason::Interrupted;
     match outcome {
@@ -86,7 +86,7 @@ fn run(floor: &Arc<Floor>, claim: Claim) {
             tracing::info!(fit = %running.run.id, attempt = running.run.attempt, "a fit was taken away and is dropped");
         }
         Ok(Outcome::Stopped(report)) if interrupted(&report) => release(floor, &running, watched),
-        outcome => finish(floor, &running, &claim, outcome, watched),
+        outcome => finish(floor, &running, claim, outcome, &watched),
     }
 }
 
@@ -132,13 +132,7 @@ fn compute(
     (outcome, watched)
 }
 
-fn finish(
-    floor: &Floor,
-    running: &Running<'_>,
-    claim: &Claim,
-    outcome: Result<Outcome, String>,
-    watched: Watched,
-) {
+fn finish(floor: &Floor, running: &Running<'_>, claim: &Claim, outcome: Result<Outcome, String>, watched: &Watched) {
     let (outcome, predictor) = match outcome {
         Ok(outcome) => report::ending(outcome, &claim.record.spec),
         Err(incident) => (report::internal(incident), None),
@@ -188,6 +182,7 @@ fn insist<T>(floor: &Floor, run: &Run, write: impl Fn() -> Result<T, StoreError>
         };
         if run.asked() == Ask::Drop || tries >= patience {
             tracing::error!(fit = %run.id, error = text, tries, "the end of a fit is not stored; it will run again");
+            floor.reconcile.notify_one();
             return;
         }
         pause = (pause * 2).min(RETRY_LAST);
