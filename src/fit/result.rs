@@ -84,6 +84,9 @@ pub(crate) struct FitResult {
     pub(crate) loss: f64,
     pub(crate) objective: f64,
     pub(crate) iterations: u64,
+    /// The fixed step that was taken, also where it was chosen automatically.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) learning_rate: Option<f64>,
     pub(crate) stop_reason: String,
     pub(crate) converged: bool,
     pub(crate) gradient_norm: f64,

@@ -12,11 +12,13 @@ use crate::fit::{
 };
 
 /// How a fit ended, and what predictions need where it has coefficients.
-pub(super) fn ending(outcome: descent::Outcome, spec: &Spec) -> (Outcome, Option<Predictor>) {
+pub(super) fn ending(outcome: descent::Outcome) -> (Outcome, Option<Predictor>) {
     match outcome {
         descent::Outcome::Stopped(report) => stopped(*report),
-        descent::Outcome::Diverged(divergence) => (failed(diverged(*divergence, spec)), None),
+        descent::Outcome::Diverged(divergence) => (failed(diverged(*divergence)), None),
         descent::Outcome::NonFinite { row } => (failed(non_finite(row)), None),
+        // Only a cancellation abandons a run that is then finished; an interrupted one is put back instead.
+        descent::Outcome::Abandoned => (Outcome::Cancelled(None), None),
     }
 }
 
@@ -53,6 +55,7 @@ fn result(report: Report) -> FitResult {
         loss: report.loss,
         objective: report.objective,
         iterations: report.iterations,
+        learning_rate: report.learning_rate.and_then(finite),
         stop_reason: report.stop_reason.as_str().to_owned(),
         converged: report.stop_reason.converged(),
         gradient_norm: report.gradient_norm,
@@ -119,40 +122,35 @@ pub(super) fn to_numeric(predictor: Predictor) -> descent::Predictor {
     }
 }
 
-fn diverged(divergence: Divergence, spec: &Spec) -> FitError {
+fn diverged(divergence: Divergence) -> FitError {
     FitError {
         iteration: Some(divergence.iteration),
         coefficients: Some(named(&divergence.names, &divergence.coefficients)),
         loss: divergence.loss.and_then(finite),
         max_stable_learning_rate: divergence.max_stable_learning_rate.and_then(finite),
-        suggestion: divergence.suggestion.map(|suggestion| patch(suggestion, spec)),
+        suggestion: divergence.suggestion.map(patch),
         ..error("diverged", divergence.detail)
     }
 }
 
-/// What to post instead, as a JSON merge patch (RFC 7396). In such a patch `null` removes a key: what was asked of the
-/// optimizer and is not part of the suggestion has to go.
-fn patch(suggestion: descent::Suggestion, spec: &Spec) -> Value {
+/// What to post instead, as a JSON merge patch (RFC 7396). An optimizer with all of its parameters replaces each of
+/// those that were posted; one without parameters is its name, which replaces the whole.
+fn patch(suggestion: descent::Suggestion) -> Value {
     let optimizer = from_choice(suggestion.optimizer);
-    let mut keys = Map::new();
-    keys.insert("kind".to_owned(), Value::from(optimizer.kind));
-    for (name, setting) in &optimizer.settings {
-        let value = match setting {
-            Setting::Flag(flag) => Value::from(*flag),
-            Setting::Integer(number) => Value::from(*number),
-            Setting::Number(number) => Value::from(*number),
-            Setting::Text(text) => Value::from(text.as_str()),
-            Setting::List(list) => Value::from(list.clone()),
-        };
-        keys.insert(name.clone(), value);
+    let mut patch = Map::new();
+    let optimizer = if optimizer.settings.is_empty() { Value::from(optimizer.kind) } else { json!(optimizer) };
+    patch.insert("optimizer".to_owned(), optimizer);
+    let mut stop = Map::new();
+    if let Some(iterations) = suggestion.max_iterations {
+        stop.insert("max_iterations".to_owned(), Value::from(iterations));
     }
-    for name in spec.optimizer.settings.keys().filter(|name| !optimizer.settings.contains_key(*name)) {
-        keys.insert(name.clone(), Value::Null);
+    if let Some(tolerance) = suggestion.gradient_tolerance {
+        stop.insert("gradient_tolerance".to_owned(), Value::from(tolerance));
     }
-    match suggestion.max_iterations {
-        Some(iterations) => json!({"optimizer": keys, "stop": {"max_iterations": iterations}}),
-        None => json!({"optimizer": keys}),
+    if !stop.is_empty() {
+        patch.insert("stop".to_owned(), Value::Object(stop));
     }
+    Value::Object(patch)
 }
 
 fn non_finite(row: Option<u64>) -> FitError {

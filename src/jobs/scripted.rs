@@ -140,6 +140,7 @@ pub(super) fn descend(from: u64, to: u64, observer: &mut dyn Observer) -> Outcom
 pub(super) fn report(stop_reason: StopReason, iterations: u64) -> Report {
     let step = At(iterations);
     Report {
+        learning_rate: None,
         stop_reason,
         names: vec!["x".to_owned(), "intercept".to_owned()],
         coefficients: step.coefficients(),

@@ -3,16 +3,18 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::permits::Permits;
+use super::run::{Ask, Run};
 use crate::descent::Team;
 
 /// The calling thread and whatever permits are idle at each call.
 pub(super) struct Borrowers<'a> {
     permits: &'a Permits,
+    run: &'a Run,
 }
 
 impl<'a> Borrowers<'a> {
-    pub(super) fn new(permits: &'a Permits) -> Self {
-        Self { permits }
+    pub(super) fn new(permits: &'a Permits, run: &'a Run) -> Self {
+        Self { permits, run }
     }
 }
 
@@ -20,13 +22,13 @@ impl Team for Borrowers<'_> {
     fn each(&self, count: usize, task: &(dyn Fn(usize) + Sync)) {
         let lent = self.permits.borrow(count.saturating_sub(1));
         if lent.count() == 0 {
-            return (0..count).for_each(task);
+            return (0..count).take_while(|_| !self.abandoned()).for_each(task);
         }
         let next = AtomicUsize::new(0);
         let work = || {
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
-                if index >= count {
+                if index >= count || self.abandoned() {
                     break;
                 }
                 task(index);
@@ -43,13 +45,39 @@ impl Team for Borrowers<'_> {
             work();
         });
     }
+
+    fn abandoned(&self) -> bool {
+        self.run.asked() != Ask::Nothing
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Barrier;
 
+    use jiff::Timestamp;
+    use tokio::sync::watch;
+
     use super::*;
+    use crate::fit::FitId;
+
+    fn idle() -> Run {
+        Run::new(FitId::new(), 1, watch::Sender::default(), Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn nothing_more_is_done_for_a_run_that_is_called_off() {
+        let (permits, run) = (Permits::new(1), idle());
+        let runs = AtomicUsize::new(0);
+        Borrowers::new(&permits, &run).each(100, &|index| {
+            runs.fetch_add(1, Ordering::Relaxed);
+            if index == 2 {
+                run.ask(Ask::Cancel);
+            }
+        });
+        assert_eq!(runs.load(Ordering::Relaxed), 3);
+        assert!(Borrowers::new(&permits, &run).abandoned());
+    }
 
     #[test]
     fn every_task_runs_once_on_the_borrowed_threads_too() {
@@ -58,7 +86,7 @@ mod tests {
         // Three tasks that wait for one another end only if three threads run them.
         let barrier = Barrier::new(3);
         let runs: Vec<_> = (0..3).map(|_| AtomicUsize::new(0)).collect();
-        Borrowers::new(&permits).each(3, &|index| {
+        Borrowers::new(&permits, &idle()).each(3, &|index| {
             barrier.wait();
             runs[index].fetch_add(1, Ordering::Relaxed);
         });
@@ -72,7 +100,7 @@ mod tests {
         let _running = permits.acquire();
         let caller = std::thread::current().id();
         let runs = AtomicUsize::new(0);
-        Borrowers::new(&permits).each(100, &|_| {
+        Borrowers::new(&permits, &idle()).each(100, &|_| {
             assert_eq!(std::thread::current().id(), caller);
             runs.fetch_add(1, Ordering::Relaxed);
         });
@@ -82,7 +110,7 @@ mod tests {
     #[test]
     fn a_panic_in_a_task_reaches_the_caller_and_gives_the_permits_back() {
         let permits = Permits::new(4);
-        let run = || Borrowers::new(&permits).each(8, &|index| assert_ne!(index, 5));
+        let run = || Borrowers::new(&permits, &idle()).each(8, &|index| assert_ne!(index, 5));
         assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err());
         assert_eq!(permits.borrow(9).count(), 4);
     }

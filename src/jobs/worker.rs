@@ -86,6 +86,7 @@ fn run(floor: &Arc<Floor>, claim: &Claim) {
             tracing::info!(fit = %running.run.id, attempt = running.run.attempt, "a fit was taken away and is dropped");
         }
         Ok(Outcome::Stopped(report)) if interrupted(&report) => release(floor, &running, watched),
+        Ok(Outcome::Abandoned) if running.run.asked() == Ask::Interrupt => release(floor, &running, watched),
         outcome => finish(floor, &running, claim, outcome, &watched),
     }
 }
@@ -118,7 +119,7 @@ fn compute(
     let recorder = Recorder::new(names.len(), floor.settings.history_points_max);
     let clock = Instant::now();
     let mut watcher = Watcher::new(run, &clock, keeper, recorder, terms);
-    let team = Borrowers::new(&floor.permits);
+    let team = Borrowers::new(&floor.permits, run);
     let computed = catch_unwind(AssertUnwindSafe(|| {
         floor.engine.run(&claim.dataset, &spec, &team, resume.as_ref(), &mut watcher)
     }));
@@ -134,7 +135,7 @@ fn compute(
 
 fn finish(floor: &Floor, running: &Running<'_>, claim: &Claim, outcome: Result<Outcome, String>, watched: &Watched) {
     let (outcome, predictor) = match outcome {
-        Ok(outcome) => report::ending(outcome, &claim.record.spec),
+        Ok(outcome) => report::ending(outcome),
         Err(incident) => (report::internal(incident), None),
     };
     let finish = Finish {

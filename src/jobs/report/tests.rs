@@ -17,7 +17,7 @@ fn a_stopped_run_succeeds_with_coefficients_in_their_order() {
     found.condition_number = Some(f64::INFINITY);
     found.metrics.r_squared = Some(f64::NAN);
     found.metrics.rmse = Some(0.5);
-    let (outcome, predictor) = ending(descent::Outcome::Stopped(Box::new(found)), &draft(1).spec);
+    let (outcome, predictor) = ending(descent::Outcome::Stopped(Box::new(found)));
     let Outcome::Succeeded(result) = outcome else { panic!("not a success") };
     assert_eq!(result.coefficients.keys().collect::<Vec<_>>(), ["z", "a"]);
     assert!(result.converged);
@@ -39,16 +39,13 @@ fn a_stopped_run_succeeds_with_coefficients_in_their_order() {
 
 #[test]
 fn a_cancelled_run_keeps_what_it_had_reached() {
-    let (outcome, _) = ending(descent::Outcome::Stopped(Box::new(report(StopReason::Cancelled, 3))), &draft(1).spec);
+    let (outcome, _) = ending(descent::Outcome::Stopped(Box::new(report(StopReason::Cancelled, 3))));
     assert_eq!(outcome.status(), Status::Cancelled);
     assert_eq!(outcome.result().unwrap().iterations, 3);
 }
 
 #[test]
 fn a_divergence_says_what_to_post_instead_as_a_merge_patch() {
-    let mut spec = draft(1).spec;
-    spec.optimizer.settings.insert("learning_rate".to_owned(), Setting::Number(0.3));
-    spec.optimizer.settings.insert("momentum".to_owned(), Setting::Number(0.9));
     let optimizer = Choice::named("gradient_descent").with("learning_rate", Numeric::Number(0.05));
     let divergence = Divergence {
         iteration: 12,
@@ -56,10 +53,10 @@ fn a_divergence_says_what_to_post_instead_as_a_merge_patch() {
         coefficients: vec![1e200, f64::INFINITY],
         loss: Some(f64::INFINITY),
         max_stable_learning_rate: Some(0.0625),
-        suggestion: Some(Suggestion { optimizer, max_iterations: Some(500) }),
+        suggestion: Some(Suggestion { optimizer, max_iterations: Some(500), gradient_tolerance: None }),
         detail: "the loss grew".to_owned(),
     };
-    let (outcome, predictor) = ending(descent::Outcome::Diverged(Box::new(divergence)), &spec);
+    let (outcome, predictor) = ending(descent::Outcome::Diverged(Box::new(divergence)));
     assert!(predictor.is_none());
     let Outcome::Failed(error) = outcome else { panic!("not a failure") };
     assert_eq!(
@@ -68,7 +65,7 @@ fn a_divergence_says_what_to_post_instead_as_a_merge_patch() {
             "code": "diverged", "detail": "the loss grew", "iteration": 12, "coefficients": {"x": 1e200},
             "max_stable_learning_rate": 0.0625,
             "suggestion": {
-                "optimizer": {"kind": "gradient_descent", "learning_rate": 0.05, "momentum": null},
+                "optimizer": {"kind": "gradient_descent", "learning_rate": 0.05},
                 "stop": {"max_iterations": 500}
             }
         })
@@ -77,7 +74,7 @@ fn a_divergence_says_what_to_post_instead_as_a_merge_patch() {
 
 #[test]
 fn an_objective_that_is_not_finite_names_its_row() {
-    let (outcome, _) = ending(descent::Outcome::NonFinite { row: Some(4) }, &draft(1).spec);
+    let (outcome, _) = ending(descent::Outcome::NonFinite { row: Some(4) });
     let Outcome::Failed(error) = outcome else { panic!("not a failure") };
     assert_eq!((error.code.as_str(), error.row, error.iteration), ("non_finite_objective", Some(4), Some(0)));
 }
@@ -86,7 +83,7 @@ fn an_objective_that_is_not_finite_names_its_row() {
 fn a_result_that_is_not_finite_is_no_result() {
     let mut found = report(StopReason::MaxIterations, 9);
     found.coefficients[1] = f64::NAN;
-    let (outcome, predictor) = ending(descent::Outcome::Stopped(Box::new(found)), &draft(1).spec);
+    let (outcome, predictor) = ending(descent::Outcome::Stopped(Box::new(found)));
     let Outcome::Failed(error) = outcome else { panic!("not a failure") };
     assert_eq!((error.code.as_str(), error.iteration), ("diverged", Some(9)));
     assert!(predictor.is_none());
@@ -99,6 +96,6 @@ fn a_predictor_comes_back_as_it_went() {
     found.predictor.band =
         Some(Band { factor: vec![1.0, 2.0, 0.0, 3.0], residual_standard_deviation: 0.5, degrees_of_freedom: 8.0 });
     let expected = found.predictor.clone();
-    let (_, predictor) = ending(descent::Outcome::Stopped(Box::new(found)), &draft(1).spec);
+    let (_, predictor) = ending(descent::Outcome::Stopped(Box::new(found)));
     assert_eq!(to_numeric(predictor.unwrap()), expected);
 }
