@@ -53,6 +53,8 @@ pub enum Outcome {
         /// The row, from 0.
         row: Option<u64>,
     },
+    /// The team was told that nobody wants the result, before the first step.
+    Abandoned,
 }
 
 /// What a run that stopped found. Vectors are in the fixed order of the coefficients, in data units.
@@ -74,6 +76,8 @@ pub struct Report {
     pub gradient_norm: f64,
     /// Updates of the parameters.
     pub iterations: u64,
+    /// The fixed step that was taken, also where it was chosen automatically.
+    pub learning_rate: Option<f64>,
     /// The exact optimum, for quadratic objectives.
     pub optimum: Option<Optimum>,
     /// 2-norm condition number of the design, shifted (with an intercept) and scaled to unit columns.
@@ -168,6 +172,8 @@ pub struct Suggestion {
     pub optimizer: Choice,
     /// Iterations that are enough with it.
     pub max_iterations: Option<u64>,
+    /// A gradient tolerance, where the specification had switched that rule off.
+    pub gradient_tolerance: Option<f64>,
 }
 
 /// What predictions need beside the data.

@@ -1,5 +1,37 @@
 //! Queue, workers, progress, cancellation, reconciling: the only door to the store. See [`Jobs`] for what the edge sees.
 
+mod submit;
+mod plan;
+mod identity;
+
+mod worker;
+mod watcher;
+mod recorder;
+mod report;
+mod keeper;
+mod team;
+mod permits;
+
+mod run;
+mod hub;
+mod follow;
+mod predict;
+
+mod backlog;
+mod reconcile;
+mod shutdown;
+
+mod engine;
+mod floor;
+mod settings;
+
+#[cfg(test)]
+mod scripted;
+#[cfg(test)]
+mod shelf;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,9 +40,14 @@ use tokio::sync::watch;
 
 use crate::descent::{Dataset, Estimate, Predictions};
 use crate::fit::{
-    Event, EventId, FitId, FitRecord, HistoryBlock, HistoryShape, Labels, Progress, Spec, Tenant, Violation,
+    Event, EventId, FitId, FitRecord, HistoryBlock, HistoryShape, Labels, Progress, Spec, Status, Tenant, Violation,
 };
 use crate::store::{Counts, IdempotencyKey, ListQuery, Page, Store, StoreError};
+
+pub(crate) use settings::JobSettings;
+
+use engine::{Descent, Engine};
+use floor::Floor;
 
 /// A checked request for a fit, with `auto` still in it.
 #[derive(Clone, Debug)]
@@ -75,98 +112,127 @@ pub(crate) struct Live {
     pub(crate) lifecycle: u64,
 }
 
-/// How the jobs run.
-#[derive(Clone, Debug)]
-pub(crate) struct JobSettings {
-    pub(crate) workers: usize,
-    pub(crate) queue_max: u64,
-    pub(crate) memory_bytes_max: u64,
-    pub(crate) history_points_max: u64,
-    pub(crate) attempts_max: u32,
-    pub(crate) lease: Duration,
-    pub(crate) heartbeat: Duration,
-    pub(crate) progress_interval: Duration,
-}
-
-/// The jobs of one process.
+/// The jobs of one process. Clones are handles on the same jobs.
 #[derive(Clone)]
-pub(crate) struct Jobs;
+pub(crate) struct Jobs {
+    floor: Arc<Floor>,
+}
 
 impl Jobs {
     /// Takes over what an earlier process left, starts the workers and the reconciler. Needs a tokio runtime.
-    pub(crate) async fn start(_store: Arc<dyn Store>, _settings: JobSettings) -> Result<Self, StoreError> {
-        unimplemented!()
+    pub(crate) async fn start(store: Arc<dyn Store>, settings: JobSettings) -> Result<Self, StoreError> {
+        Self::start_with(store, settings, Arc::new(Descent)).await
     }
+
+    async fn start_with(
+        store: Arc<dyn Store>,
+        settings: JobSettings,
+        engine: Arc<dyn Engine>,
+    ) -> Result<Self, StoreError> {
+        let floor = Arc::new(Floor::new(store, settings, engine));
+        // Leases found now are those of a process that is no more.
+        floor.store.recover(Timestamp::now(), true, floor.settings.attempts_max).await?;
+        floor.backlog.raise_to(floor.store.counts().await?.queued);
+        worker::start(&floor)?;
+        floor.runtime.spawn(reconcile::reconcile(Arc::clone(&floor)));
+        Ok(Self { floor })
+    }
+
     /// Resolves and checks a draft; changes nothing.
-    pub(crate) fn plan(&self, _draft: &Draft) -> Result<Plan, Vec<Violation>> {
-        unimplemented!()
+    pub(crate) fn plan(&self, draft: &Draft) -> Result<Plan, Vec<Violation>> {
+        plan::plan(self.floor.engine.as_ref(), draft, self.floor.settings.memory_bytes_max)
     }
+
     /// Plans, stores and queues. The fit is on stable storage when this returns; a dropped future leaves no half.
-    pub(crate) async fn submit(&self, _draft: Draft) -> Result<Submitted, SubmitError> {
-        unimplemented!()
+    pub(crate) async fn submit(&self, draft: Draft) -> Result<Submitted, SubmitError> {
+        // In a task of its own: a client that goes away must not stop a commit half-way, or before its wake-up.
+        match self.floor.runtime.spawn(submit::submit(Arc::clone(&self.floor), draft)).await {
+            Ok(submitted) => submitted,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => Err(SubmitError::Stopping),
+        }
     }
+
     /// The fit, with its live progress.
-    pub(crate) async fn fit(&self, _tenant: &Tenant, _id: FitId) -> Result<Option<FitRecord>, StoreError> {
-        unimplemented!()
+    pub(crate) async fn fit(&self, tenant: &Tenant, id: FitId) -> Result<Option<FitRecord>, StoreError> {
+        follow::fit(&self.floor, tenant, id).await
     }
-    /// The fit, as soon as its status is another than `than`, or terminal, or `within` has passed. `than: None` waits for the end.
+
+    /// The fit, as soon as its status is another than `than`, or terminal, or `within` has passed, or the service stops.
+    /// `than: None` waits for the end.
     pub(crate) async fn wait(
         &self,
-        _tenant: &Tenant,
-        _id: FitId,
-        _than: Option<crate::fit::Status>,
-        _within: Duration,
+        tenant: &Tenant,
+        id: FitId,
+        than: Option<Status>,
+        within: Duration,
     ) -> Result<Option<FitRecord>, StoreError> {
-        unimplemented!()
+        follow::wait(&self.floor, tenant, id, than, within).await
     }
+
     /// Fits, newest first, with live progress.
-    pub(crate) async fn list(&self, _tenant: &Tenant, _query: ListQuery) -> Result<Page, StoreError> {
-        unimplemented!()
+    pub(crate) async fn list(&self, tenant: &Tenant, query: ListQuery) -> Result<Page, StoreError> {
+        let Page { fits, has_more } = self.floor.store.list(tenant, query).await?;
+        let fits = fits.into_iter().map(|record| self.floor.hub.overlay(record)).collect();
+        Ok(Page { fits, has_more })
     }
+
     /// Cancels and waits shortly for the worker to let go; the fit as it then is.
-    pub(crate) async fn cancel(&self, _tenant: &Tenant, _id: FitId) -> Result<Option<FitRecord>, StoreError> {
-        unimplemented!()
+    pub(crate) async fn cancel(&self, tenant: &Tenant, id: FitId) -> Result<Option<FitRecord>, StoreError> {
+        follow::cancel(&self.floor, tenant, id).await
     }
+
     /// Cancels if running, then removes. False if unknown.
-    pub(crate) async fn delete(&self, _tenant: &Tenant, _id: FitId) -> Result<bool, StoreError> {
-        unimplemented!()
+    pub(crate) async fn delete(&self, tenant: &Tenant, id: FitId) -> Result<bool, StoreError> {
+        follow::delete(&self.floor, tenant, id).await
     }
+
     /// Stored and live history between two iterations (both included). Nothing if the fit is unknown.
     pub(crate) async fn history(
         &self,
-        _tenant: &Tenant,
-        _id: FitId,
-        _from: u64,
-        _to: u64,
+        tenant: &Tenant,
+        id: FitId,
+        from: u64,
+        to: u64,
     ) -> Result<Option<(HistoryShape, HistoryBlock)>, StoreError> {
-        unimplemented!()
+        follow::history(&self.floor, tenant, id, from, to).await
     }
+
     /// Predictions with a finished fit.
     pub(crate) async fn predict(
         &self,
-        _tenant: &Tenant,
-        _id: FitId,
-        _data: Arc<Dataset>,
-        _level: Option<f64>,
+        tenant: &Tenant,
+        id: FitId,
+        data: Arc<Dataset>,
+        level: Option<f64>,
     ) -> Result<Predictions, PredictError> {
-        unimplemented!()
+        predict::predict(&self.floor, tenant, id, data, level).await
     }
+
     /// The stored lifecycle events behind `after`.
-    pub(crate) async fn events(&self, _tenant: &Tenant, _id: FitId, _after: EventId) -> Result<Vec<Event>, StoreError> {
-        unimplemented!()
+    pub(crate) async fn events(&self, tenant: &Tenant, id: FitId, after: EventId) -> Result<Vec<Event>, StoreError> {
+        self.floor.store.events(tenant, id, after).await
     }
+
     /// Follows a fit. Subscribe first, then read.
-    pub(crate) fn watch(&self, _id: FitId) -> watch::Receiver<Live> {
-        unimplemented!()
+    pub(crate) fn watch(&self, id: FitId) -> watch::Receiver<Live> {
+        self.floor.hub.watch(id)
     }
+
     /// Whether new fits can be taken.
     pub(crate) async fn ready(&self) -> Result<Counts, StoreError> {
-        unimplemented!()
+        if self.floor.stopping.is_cancelled() {
+            return Err(StoreError::Closed);
+        }
+        self.floor.store.ready().await?;
+        self.floor.store.counts().await
     }
+
     /// Stops claiming, puts running fits back with their checkpoints, closes the store; at most `deadline`.
-    pub(crate) async fn shutdown(&self, _deadline: Duration) {
-        unimplemented!()
+    pub(crate) async fn shutdown(&self, deadline: Duration) {
+        shutdown::shutdown(&self.floor, deadline).await;
     }
+
     /// What the service's clock says.
     pub(crate) fn now(&self) -> Timestamp {
         Timestamp::now()

@@ -18,8 +18,10 @@ use crate::fit::{
 
 mod codec;
 mod error;
+mod life;
 mod memory;
 mod open;
+mod series;
 mod sqlite;
 
 #[cfg(test)]

@@ -1,0 +1,37 @@
+# The two commands of this repository are `make run` and `make test`; the rest are their parts.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+.PHONY: help run test tools format lint schemathesis nextest examples
+
+help: ## Lists what there is.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /: /'
+
+run: ## Builds the service and serves it on 127.0.0.1:8080, with its store in ./fitd-data.
+	cargo build --release --locked
+	@scripts/hint.sh
+	exec cargo run --release --locked --quiet
+
+# The runner comes last, so that its count closes the output.
+test: tools format lint schemathesis nextest ## Passes every check and every test, and installs what they need.
+
+tools: ## Installs what the tests need and this machine lacks.
+	scripts/tools.sh
+
+format: ## Checks the formatting.
+	cargo fmt --check
+
+lint: ## Takes every lint of Cargo.toml as an error.
+	cargo clippy --locked --all-targets -- -D warnings
+
+schemathesis: ## Throws generated requests at the started service and holds its answers against openapi.yaml.
+	scripts/schemathesis.sh
+
+nextest: ## Runs every test of the crate.
+	scripts/nextest.sh
+
+examples: ## Writes examples/ and the reference values again; both come out the same.
+	python3 examples/make_examples.py
+	python3 tests/numerics/reference/make_reference.py

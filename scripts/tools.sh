@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Installs what the tests need and this machine lacks. Does nothing where everything is there.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# The one version that the exceptions in scripts/schemathesis.sh were judged with.
+SCHEMATHESIS=4.32.5
+
+say() { echo "tools: $*"; }
+
+apt() {
+    say "installing $*"
+    local root=()
+    [ "$(id -u)" -eq 0 ] || root=(sudo)
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq </dev/null
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" </dev/null
+}
+
+command -v cargo >/dev/null || { say "Rust is missing: install it with rustup, then run this again"; exit 1; }
+missing=()
+command -v cc >/dev/null || missing+=(build-essential) # the embedded SQLite is compiled
+command -v curl >/dev/null || missing+=(curl)          # the README's lines are run as printed
+command -v python3 >/dev/null || missing+=(python3)
+python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+[ ${#missing[@]} -eq 0 ] || apt "${missing[@]}"
+
+for component in rustfmt clippy; do
+    command -v "cargo-${component/rustfmt/fmt}" >/dev/null || rustup component add "$component"
+done
+
+venv=.work/venv
+if [ "$("$venv/bin/python" -c 'import importlib.metadata as m; print(m.version("schemathesis"))' 2>/dev/null)" != "$SCHEMATHESIS" ]; then
+    say "installing schemathesis $SCHEMATHESIS into $venv"
+    python3 -m venv --clear "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --no-input "schemathesis==$SCHEMATHESIS" </dev/null
+fi

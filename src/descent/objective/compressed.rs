@@ -1,0 +1,86 @@
+//! The compressed objective: loss = ‖R·φ − z‖² + ρ² with R and z already divided by √W. Its iterates are those of the
+//! rows up to rounding, and an evaluation costs O(p²).
+
+use super::super::lanes::Lanes;
+use super::super::matrix::Matrix;
+use super::{Evaluation, Objective, PenaltyForm, largest_cosine};
+
+/// A quadratic objective in some chart.
+pub(in super::super) struct Compressed {
+    r: Matrix,
+    z: Vec<f64>,
+    rho: f64,
+    penalty: PenaltyForm,
+    /// ‖Jⱼ‖/√W, the penalty's rows included.
+    norms: Vec<f64>,
+    floor: f64,
+    lanes: Lanes,
+}
+
+impl Compressed {
+    /// `r`, `z` and `rho` are divided by √W.
+    pub(in super::super) fn new(lanes: Lanes, r: Matrix, z: Vec<f64>, rho: f64, penalty: PenaltyForm) -> Self {
+        let stack = penalty.factor(r.columns());
+        let norms = (0..r.columns())
+            .map(|k| {
+                let below = stack.as_ref().map_or(0.0, |form| lanes.dot(form.column(k), form.column(k)));
+                (lanes.dot(r.column(k), r.column(k)) + below).sqrt()
+            })
+            .collect();
+        let floor = 16.0 * f64::EPSILON * lanes.dot(&z, &z).sqrt().hypot(rho);
+        Self { r, z, rho, penalty, norms, floor, lanes }
+    }
+
+    /// ‖Jⱼ‖/√W, the penalty's rows included.
+    pub(in super::super) fn norms(&self) -> &[f64] {
+        &self.norms
+    }
+
+    /// The norm of a residual that is rounding error of the data, divided by √W.
+    pub(in super::super) fn floor(&self) -> f64 {
+        self.floor
+    }
+
+    /// A matrix A with Hessian 2·AᵀA.
+    pub(in super::super) fn root(&self) -> Matrix {
+        let width = self.r.columns();
+        match self.penalty.factor(width) {
+            None => self.r.clone(),
+            Some(form) => Matrix::from_columns(
+                self.r.rows() + form.rows(),
+                (0..width).map(|k| [self.r.column(k), form.column(k)].concat()),
+            ),
+        }
+    }
+}
+
+impl Objective for Compressed {
+    fn width(&self) -> usize {
+        self.r.columns()
+    }
+
+    fn evaluate(&self, at: &[f64], gradient: &mut [f64]) -> Evaluation {
+        let width = self.width();
+        let mut residual: Vec<f64> = self.z.iter().map(|z| -z).collect();
+        for k in 0..width {
+            // Column k of R ends at row k.
+            self.lanes.axpy(at[k], &self.r.column(k)[..=k.min(self.r.rows() - 1)], &mut residual);
+        }
+        for k in 0..width {
+            gradient[k] = 2.0 * self.lanes.dot(&self.r.column(k)[..=k.min(self.r.rows() - 1)], &residual);
+        }
+        let loss = self.lanes.dot(&residual, &residual) + self.rho * self.rho;
+        let penalty = self.penalty.add(self.lanes, at, gradient);
+        Evaluation { loss, penalty }
+    }
+
+    fn curvature(&self, direction: &[f64]) -> Option<f64> {
+        let image = self.r.times(self.lanes, direction);
+        let mut ignored = vec![0.0; direction.len()];
+        Some(2.0 * (self.lanes.dot(&image, &image) + self.penalty.add(self.lanes, direction, &mut ignored)))
+    }
+
+    fn cosine(&self, gradient: &[f64], evaluation: Evaluation) -> f64 {
+        largest_cosine(gradient, &self.norms, evaluation.objective(), self.floor)
+    }
+}

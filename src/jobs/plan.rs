@@ -1,0 +1,208 @@
+//! From a draft to a plan: the numeric form of a specification and back, and everything that can be wrong with it.
+//!
+//! Conversions live here because `fit` knows what a client posts and `descent` what is computed, and neither knows of
+//! the other's form.
+
+use std::collections::BTreeMap;
+
+use super::engine::Engine;
+use super::{Draft, Plan};
+use crate::descent::{self, SpecError};
+use crate::fit::{Choice, Covariance, Penalty, PenaltyOn, Setting, Spec, Start, Stop, Violation, WeightKind, Weights};
+
+/// Resolves and checks a draft, and finds all that is wrong at once.
+pub(super) fn plan(engine: &dyn Engine, draft: &Draft, memory_bytes_max: u64) -> Result<Plan, Vec<Violation>> {
+    let spec = engine.resolve(to_numeric(&draft.spec));
+    // What follows may rely on a model that makes sense for the columns, so this one is answered alone.
+    engine.coefficient_names(&spec.model, draft.data.names()).map_err(|error| vec![violation(&error)])?;
+    let estimate = engine.estimate(&spec, draft.data.rows() as u64, draft.data.names().len() as u64);
+    let mut violations: Vec<_> = engine.check(&spec, &draft.data).iter().map(violation).collect();
+    if estimate.memory_bytes > memory_bytes_max {
+        let (needed, allowed) = (estimate.memory_bytes, memory_bytes_max);
+        let detail = format!("the fit would need {needed} bytes of memory, {allowed} are allowed");
+        violations.push(Violation::new("/model", "memory_budget", detail).over(allowed, needed));
+    }
+    if violations.is_empty() { Ok(Plan { spec: from_numeric(spec, &draft.spec), estimate }) } else { Err(violations) }
+}
+
+/// The numeric form of a specification.
+pub(super) fn to_numeric(spec: &Spec) -> descent::Spec {
+    descent::Spec {
+        model: to_choice(&spec.model),
+        loss: to_choice(&spec.loss),
+        optimizer: to_choice(&spec.optimizer),
+        scaling: to_choice(&spec.scaling),
+        penalty: descent::Penalty {
+            l2: spec.penalty.l2,
+            on_standardized: spec.penalty.on == PenaltyOn::Standardized,
+        },
+        start: match &spec.start {
+            Start::Zeros => descent::Start::Zeros,
+            Start::Random => descent::Start::Random,
+            Start::At(map) => descent::Start::At(map.iter().map(|(name, value)| (name.clone(), *value)).collect()),
+        },
+        stop: descent::Stop {
+            max_iterations: spec.stop.max_iterations,
+            gradient_tolerance: spec.stop.gradient_tolerance,
+            loss_tolerance: spec.stop.loss_tolerance,
+        },
+        weights: spec.weights.as_ref().map(|weights| descent::Weights {
+            column: weights.column.clone(),
+            kind: match weights.kind {
+                WeightKind::InverseVariance => descent::WeightKind::InverseVariance,
+                WeightKind::Frequency => descent::WeightKind::Frequency,
+            },
+        }),
+        seed: spec.seed,
+        covariance: spec.covariance == Covariance::Classical,
+        confidence: spec.confidence,
+    }
+}
+
+/// The form that clients see, with what the core does not know taken from what was asked.
+fn from_numeric(spec: descent::Spec, asked: &Spec) -> Spec {
+    Spec {
+        model: from_choice(spec.model),
+        loss: from_choice(spec.loss),
+        penalty: Penalty {
+            l2: spec.penalty.l2,
+            on: if spec.penalty.on_standardized { PenaltyOn::Standardized } else { PenaltyOn::Data },
+        },
+        optimizer: from_choice(spec.optimizer),
+        scaling: from_choice(spec.scaling),
+        start: match spec.start {
+            descent::Start::Zeros => Start::Zeros,
+            descent::Start::Random => Start::Random,
+            descent::Start::At(pairs) => Start::At(pairs.into_iter().collect()),
+        },
+        stop: Stop {
+            max_iterations: spec.stop.max_iterations,
+            gradient_tolerance: spec.stop.gradient_tolerance,
+            loss_tolerance: spec.stop.loss_tolerance,
+            max_seconds: asked.stop.max_seconds,
+        },
+        weights: spec.weights.map(|weights| Weights {
+            column: weights.column,
+            kind: match weights.kind {
+                descent::WeightKind::InverseVariance => WeightKind::InverseVariance,
+                descent::WeightKind::Frequency => WeightKind::Frequency,
+            },
+        }),
+        seed: spec.seed,
+        covariance: if spec.covariance { Covariance::Classical } else { Covariance::None },
+        confidence: spec.confidence,
+        history: asked.history,
+    }
+}
+
+/// The numeric form of a choice.
+pub(super) fn to_choice(choice: &Choice) -> descent::Choice {
+    let settings = choice.settings.iter().map(|(name, setting)| {
+        let value = match setting {
+            Setting::Flag(flag) => descent::Value::Flag(*flag),
+            Setting::Integer(number) => descent::Value::Integer(*number),
+            Setting::Number(number) => descent::Value::Number(*number),
+            Setting::Text(text) => descent::Value::Text(text.clone()),
+            Setting::List(list) => descent::Value::List(list.clone()),
+        };
+        (name.clone(), value)
+    });
+    descent::Choice { kind: choice.kind.clone(), settings: settings.collect() }
+}
+
+/// The form of a choice that clients see.
+pub(super) fn from_choice(choice: descent::Choice) -> Choice {
+    let settings: BTreeMap<_, _> = choice
+        .settings
+        .into_iter()
+        .map(|(name, value)| {
+            let setting = match value {
+                descent::Value::Flag(flag) => Setting::Flag(flag),
+                descent::Value::Integer(number) => Setting::Integer(number),
+                descent::Value::Number(number) => Setting::Number(number),
+                descent::Value::Text(text) => Setting::Text(text),
+                descent::Value::List(list) => Setting::List(list),
+            };
+            (name, setting)
+        })
+        .collect();
+    Choice { kind: choice.kind, settings }
+}
+
+/// What the core found wrong, as the client is told.
+pub(super) fn violation(error: &SpecError) -> Violation {
+    let violation = Violation::new(pointer(&error.field), error.code, error.detail.clone());
+    match error.limit {
+        Some((limit, actual)) => violation.over(limit, actual),
+        None => violation,
+    }
+}
+
+/// The JSON Pointer of a path in the specification. A coefficient's name below `start` is one token, whatever it holds.
+fn pointer(field: &str) -> String {
+    match field.strip_prefix("start/") {
+        Some(name) => format!("/start/{}", name.replace('~', "~0").replace('/', "~1")),
+        None if field.is_empty() => String::new(),
+        None => format!("/{field}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::jobs::scripted::{Script, draft};
+
+    #[test]
+    fn a_specification_comes_back_as_it_went() {
+        let mut draft = draft(1);
+        draft.spec.start = Start::At([("x".to_owned(), -8.0), ("intercept".to_owned(), 1.5)].into());
+        draft.spec.weights = Some(Weights { column: "w".to_owned(), kind: WeightKind::Frequency });
+        draft.spec.penalty = Penalty { l2: 0.5, on: PenaltyOn::Standardized };
+        draft.spec.model.settings.extend([
+            ("features".to_owned(), Setting::List(vec!["x".to_owned()])),
+            ("intercept".to_owned(), Setting::Flag(true)),
+            ("degree".to_owned(), Setting::Integer(3)),
+            ("rate".to_owned(), Setting::Number(0.25)),
+            ("target".to_owned(), Setting::Text("y".to_owned())),
+        ]);
+        draft.spec.history.coefficients = true;
+        draft.spec.stop.max_seconds = 7.5;
+        let plan = plan(&Script::default(), &draft, u64::MAX).unwrap();
+        assert_eq!(plan.spec, draft.spec);
+    }
+
+    #[test]
+    fn a_fit_over_the_memory_budget_names_both_figures_beside_every_other_fault() {
+        let fault = SpecError {
+            field: "weights/column".to_owned(),
+            code: "negative_weight",
+            detail: "weights are at least 0".to_owned(),
+            limit: None,
+        };
+        let script = Script { memory_bytes: 2_000, faults: vec![fault], ..Script::default() };
+        let violations = plan(&script, &draft(1), 1_999).unwrap_err();
+        assert_eq!(violations.len(), 2);
+        assert_eq!((violations[0].pointer.as_str(), violations[0].code), ("/weights/column", "negative_weight"));
+        assert_eq!(violations[1].code, "memory_budget");
+        assert_eq!((violations[1].limit, violations[1].actual), (Some(1_999), Some(2_000)));
+        assert!(plan(&Script { memory_bytes: 1_999, ..Script::default() }, &draft(1), 1_999).is_ok());
+    }
+
+    #[test]
+    fn a_senseless_model_is_answered_before_anything_is_computed() {
+        let mut draft = draft(1);
+        draft.data = Arc::new(descent::Dataset::new(vec![("other".to_owned(), vec![1.0])]).unwrap());
+        let violations = plan(&Script { memory_bytes: 9, ..Script::default() }, &draft, 1).unwrap_err();
+        assert_eq!(violations.len(), 1);
+        assert_eq!((violations[0].pointer.as_str(), violations[0].code), ("/model/features/0", "unknown_column"));
+        assert_eq!((violations[0].limit, violations[0].actual), (Some(1), Some(2)));
+    }
+
+    #[test]
+    fn a_name_below_start_is_one_token() {
+        assert_eq!(pointer("start/a/b~c"), "/start/a~1b~0c");
+        assert_eq!(pointer("model/features/0"), "/model/features/0");
+    }
+}

@@ -1,0 +1,195 @@
+//! From what the core found to what the client is told and the store keeps. A number that is not finite has no value
+//! and is left out, since JSON would make it `null`.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::plan::from_choice;
+use crate::descent::{self, Divergence, Inference, Report, StopReason};
+use crate::fit::{
+    FitError, FitResult, Metrics, Optimum, Outcome, Parameter, PredictionBand, Predictor, Setting, Spec, Warning,
+};
+
+/// How a fit ended, and what predictions need where it has coefficients.
+pub(super) fn ending(outcome: descent::Outcome, spec: &Spec) -> (Outcome, Option<Predictor>) {
+    match outcome {
+        descent::Outcome::Stopped(report) => stopped(*report),
+        descent::Outcome::Diverged(divergence) => (failed(diverged(*divergence, spec)), None),
+        descent::Outcome::NonFinite { row } => (failed(non_finite(row)), None),
+    }
+}
+
+/// The end of a fit whose computation panicked; `incident` names the panic in the log.
+pub(super) fn internal(incident: String) -> Outcome {
+    failed(FitError { incident: Some(incident), ..error("internal", "a fault in the service ended the fit") })
+}
+
+fn stopped(report: Report) -> (Outcome, Option<Predictor>) {
+    let required = [report.loss, report.objective, report.gradient_norm];
+    let mut values = required.iter().chain(&report.coefficients).chain(&report.start);
+    if !values.all(|value| value.is_finite()) {
+        let detail = "the fit ended at values too large for double precision";
+        return (failed(FitError { iteration: Some(report.iterations), ..error("diverged", detail) }), None);
+    }
+    let cancelled = report.stop_reason == StopReason::Cancelled;
+    let predictor = Predictor {
+        basis: report.predictor.basis.clone(),
+        coefficients: report.predictor.coefficients.clone(),
+        band: report.predictor.band.clone().and_then(band),
+    };
+    let result = Arc::new(result(report));
+    let outcome = if cancelled { Outcome::Cancelled(Some(result)) } else { Outcome::Succeeded(result) };
+    (outcome, Some(predictor))
+}
+
+fn result(report: Report) -> FitResult {
+    let inference = report.inference.as_ref();
+    let parameters = (0..report.names.len()).map(|at| parameter(&report, inference, at)).collect();
+    let metrics = report.metrics;
+    FitResult {
+        coefficients: named(&report.names, &report.coefficients),
+        parameters,
+        loss: report.loss,
+        objective: report.objective,
+        iterations: report.iterations,
+        stop_reason: report.stop_reason.as_str().to_owned(),
+        converged: report.stop_reason.converged(),
+        gradient_norm: report.gradient_norm,
+        optimum: report.optimum.filter(|at| at.loss.is_finite() && at.gap.is_finite()).map(|optimum| Optimum {
+            loss: optimum.loss,
+            gap: optimum.gap,
+            coefficients: named(&report.names, &optimum.coefficients),
+        }),
+        condition_number: report.condition_number.and_then(finite),
+        metrics: Metrics {
+            r_squared: metrics.r_squared.and_then(finite),
+            rmse: metrics.rmse.and_then(finite),
+            mae: metrics.mae.and_then(finite),
+            aic: metrics.aic.and_then(finite),
+            bic: metrics.bic.and_then(finite),
+            residual_standard_deviation: metrics.residual_standard_deviation.and_then(finite),
+            degrees_of_freedom: finite(metrics.degrees_of_freedom).unwrap_or(0.0),
+        },
+        covariance: inference
+            .and_then(|inference| inference.covariance.clone())
+            .filter(|rows| rows.iter().flatten().all(|value| value.is_finite())),
+        warnings: report
+            .warnings
+            .into_iter()
+            .map(|warning| Warning { code: warning.code.to_owned(), detail: warning.detail })
+            .collect(),
+    }
+}
+
+fn parameter(report: &Report, inference: Option<&Inference>, at: usize) -> Parameter {
+    let interval = inference.and_then(|all| all.intervals.get(at).copied());
+    Parameter {
+        name: report.names[at].clone(),
+        value: report.coefficients[at],
+        start: report.start[at],
+        fixed: false,
+        standard_error: inference.and_then(|all| finite(*all.standard_errors.get(at)?)),
+        confidence_interval: interval.filter(|ends| ends.iter().all(|end| end.is_finite())),
+        t: inference.and_then(|all| finite((*all.t.get(at)?)?)),
+        p_value: inference.and_then(|all| finite((*all.p.get(at)?)?)),
+    }
+}
+
+fn band(band: descent::Band) -> Option<PredictionBand> {
+    let mut values = band.factor.iter().chain([&band.residual_standard_deviation, &band.degrees_of_freedom]);
+    let finite = values.all(|value| value.is_finite());
+    finite.then_some(PredictionBand {
+        factor: band.factor,
+        residual_standard_deviation: band.residual_standard_deviation,
+        degrees_of_freedom: band.degrees_of_freedom,
+    })
+}
+
+/// The form of a predictor that the core reads.
+pub(super) fn to_numeric(predictor: Predictor) -> descent::Predictor {
+    descent::Predictor {
+        basis: predictor.basis,
+        coefficients: predictor.coefficients,
+        band: predictor.band.map(|band| descent::Band {
+            factor: band.factor,
+            residual_standard_deviation: band.residual_standard_deviation,
+            degrees_of_freedom: band.degrees_of_freedom,
+        }),
+    }
+}
+
+fn diverged(divergence: Divergence, spec: &Spec) -> FitError {
+    FitError {
+        iteration: Some(divergence.iteration),
+        coefficients: Some(named(&divergence.names, &divergence.coefficients)),
+        loss: divergence.loss.and_then(finite),
+        max_stable_learning_rate: divergence.max_stable_learning_rate.and_then(finite),
+        suggestion: divergence.suggestion.map(|suggestion| patch(suggestion, spec)),
+        ..error("diverged", divergence.detail)
+    }
+}
+
+/// What to post instead, as a JSON merge patch (RFC 7396). In such a patch `null` removes a key: what was asked of the
+/// optimizer and is not part of the suggestion has to go.
+fn patch(suggestion: descent::Suggestion, spec: &Spec) -> Value {
+    let optimizer = from_choice(suggestion.optimizer);
+    let mut keys = Map::new();
+    keys.insert("kind".to_owned(), Value::from(optimizer.kind));
+    for (name, setting) in &optimizer.settings {
+        let value = match setting {
+            Setting::Flag(flag) => Value::from(*flag),
+            Setting::Integer(number) => Value::from(*number),
+            Setting::Number(number) => Value::from(*number),
+            Setting::Text(text) => Value::from(text.as_str()),
+            Setting::List(list) => Value::from(list.clone()),
+        };
+        keys.insert(name.clone(), value);
+    }
+    for name in spec.optimizer.settings.keys().filter(|name| !optimizer.settings.contains_key(*name)) {
+        keys.insert(name.clone(), Value::Null);
+    }
+    match suggestion.max_iterations {
+        Some(iterations) => json!({"optimizer": keys, "stop": {"max_iterations": iterations}}),
+        None => json!({"optimizer": keys}),
+    }
+}
+
+fn non_finite(row: Option<u64>) -> FitError {
+    let detail = match row {
+        Some(row) => format!("the objective is not finite at the start; row {row} of the data makes it so"),
+        None => "the objective is not finite at the start".to_owned(),
+    };
+    FitError { iteration: Some(0), row, ..error("non_finite_objective", detail) }
+}
+
+fn failed(error: FitError) -> Outcome {
+    Outcome::Failed(Arc::new(error))
+}
+
+fn error(code: &str, detail: impl Into<String>) -> FitError {
+    FitError {
+        code: code.to_owned(),
+        detail: detail.into(),
+        iteration: None,
+        coefficients: None,
+        loss: None,
+        max_stable_learning_rate: None,
+        suggestion: None,
+        row: None,
+        incident: None,
+    }
+}
+
+/// Finite values by name, in order.
+fn named(names: &[String], values: &[f64]) -> Map<String, Value> {
+    let pairs = names.iter().zip(values).filter(|(_, value)| value.is_finite());
+    pairs.map(|(name, value)| (name.clone(), Value::from(*value))).collect()
+}
+
+fn finite(value: f64) -> Option<f64> {
+    value.is_finite().then_some(value)
+}
+
+#[cfg(test)]
+mod tests;

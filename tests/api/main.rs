@@ -1,0 +1,19 @@
+//! Stories told over HTTP, against the service started in this process. Every answer that a story sees is also held
+//! against openapi.yaml (see `contract`), so a story need not say what the contract already does.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod app;
+mod contract;
+mod events;
+
+mod bad_inputs;
+mod catalogue;
+mod creating;
+mod documents;
+mod ending;
+mod following;
+mod history;
+mod listing;
+mod predicting;
+mod readme;
+mod tutorial;
