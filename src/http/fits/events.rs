@@ -48,11 +48,7 @@ pub(in crate::http) async fn events(
     let feed = match known.resume(last_seen) {
         Resume::Finished => return Ok(StatusCode::NO_CONTENT.into_response()),
         Resume::After(cursor) => Feed::new(app, tenant, id, live, cursor, permit),
-        Resume::Snapshot if record.status.is_terminal() => {
-            let cursor = events.iter().rev().find(|event| !event.kind.is_terminal()).map_or(EventId(0), |event| event.id);
-            Feed::new(app, tenant, id, live, cursor, permit).with_snapshot(&record)?
-        }
-        Resume::Snapshot => Feed::new(app, tenant, id, live, known.newest(), permit).with_snapshot(&record)?,
+        Resume::Snapshot => Feed::new(app, tenant, id, live, known.before_snapshot(), permit).with_snapshot(&record)?,
     };
     let frames = futures_util::stream::unfold(feed, async |mut feed| {
         let frame = feed.next().await?;

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::answer::FitView;
 use super::resume::attempt_of;
-use crate::fit::{Event, EventId, EventKind, FitId, FitRecord, Progress, Status, Tenant};
+use crate::fit::{Event, EventId, EventKind, FitId, FitRecord, Status, Tenant};
 use crate::http::problem::Problem;
 use crate::http::{App, json};
 use crate::jobs::Live;
@@ -43,18 +43,8 @@ pub(super) struct Feed {
 /// A lifecycle event that is not the last one.
 #[derive(Serialize)]
 struct LifecycleView {
-    id: FitId,
-    status: Status,
-    attempt: u64,
     at: jiff::Timestamp,
-}
-
-/// How far a fit is.
-#[derive(Serialize)]
-struct ProgressView {
-    id: FitId,
-    #[serde(flatten)]
-    progress: Progress,
+    status: Status,
 }
 
 impl Feed {
@@ -85,9 +75,7 @@ impl Feed {
 
     /// Puts the whole fit first. It stands for everything up to the cursor.
     pub(super) fn with_snapshot(mut self, record: &FitRecord) -> Result<Self, Problem> {
-        // After the end the id would be the terminal event's own, which is still to come.
-        let id = (!record.status.is_terminal()).then_some(self.cursor);
-        self.pending.push_back(frame("snapshot", id, &FitView::from(record))?);
+        self.pending.push_back(frame("snapshot", self.cursor, &FitView::from(record))?);
         Ok(self)
     }
 
@@ -123,7 +111,7 @@ impl Feed {
         {
             self.cursor = id;
             self.progress_due = now + PROGRESS_INTERVAL;
-            self.pending.push_back(frame("progress", Some(id), &ProgressView { id: self.id, progress })?);
+            self.pending.push_back(frame("progress", id, &progress)?);
             return Ok(());
         }
         tokio::select! {
@@ -148,11 +136,11 @@ impl Feed {
             if event.kind.is_terminal() {
                 self.is_done = true;
                 if let Some(record) = self.app.jobs.fit(&self.tenant, self.id).await? {
-                    self.pending.push_back(frame(event.kind.as_str(), Some(event.id), &FitView::from(&record))?);
+                    self.pending.push_back(frame(event.kind.as_str(), event.id, &FitView::from(&record))?);
                 }
                 return Ok(());
             }
-            self.pending.push_back(frame(event.kind.as_str(), Some(event.id), &lifecycle(self.id, event))?);
+            self.pending.push_back(frame(event.kind.as_str(), event.id, &lifecycle(event))?);
         }
         if !is_news {
             self.is_done = self.app.jobs.fit(&self.tenant, self.id).await?.is_none();
@@ -161,9 +149,9 @@ impl Feed {
     }
 }
 
-fn lifecycle(id: FitId, event: Event) -> LifecycleView {
+fn lifecycle(event: Event) -> LifecycleView {
     let status = if event.kind == EventKind::Started { Status::Running } else { Status::Queued };
-    LifecycleView { id, status, attempt: attempt_of(event.id), at: event.at }
+    LifecycleView { at: event.at, status }
 }
 
 /// Spreads the clients that come back after a restart over four seconds.
@@ -172,12 +160,8 @@ fn retry() -> Bytes {
     format!("retry: {}\n\n", 1000 + u32::from(u16::from_be_bytes([high, low])) % 4001).into()
 }
 
-fn frame(event: &str, id: Option<EventId>, data: &impl Serialize) -> Result<Bytes, Problem> {
-    let mut frame = format!("event: {event}\n").into_bytes();
-    if let Some(id) = id {
-        frame.extend_from_slice(format!("id: {}\n", id.0).as_bytes());
-    }
-    frame.extend_from_slice(b"data: ");
+fn frame(event: &str, id: EventId, data: &impl Serialize) -> Result<Bytes, Problem> {
+    let mut frame = format!("event: {event}\nid: {}\ndata: ", id.0).into_bytes();
     frame.extend_from_slice(&json::to_bytes(data)?);
     frame.extend_from_slice(b"\n\n");
     Ok(frame.into())
@@ -189,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_frame_is_one_event_with_its_data_on_one_line() {
-        let bytes = frame("progress", Some(EventId(7)), &serde_json::json!({"text": "a\nb"})).expect("JSON");
+        let bytes = frame("progress", EventId(7), &serde_json::json!({"text": "a\nb"})).expect("JSON");
         assert_eq!(bytes, "event: progress\nid: 7\ndata: {\"text\":\"a\\nb\"}\n\n");
     }
 

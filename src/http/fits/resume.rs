@@ -30,9 +30,14 @@ pub(super) fn attempt_of(id: EventId) -> u64 {
 
 impl Known<'_> {
     /// The newest event that a client can have seen.
-    pub(super) fn newest(&self) -> EventId {
+    fn newest(&self) -> EventId {
         let stored = self.events.last().map_or(EventId(0), |event| event.id);
         stored.max(self.progress.unwrap_or(stored))
+    }
+
+    /// The id of a snapshot: the newest event's, but behind the end the terminal event is still to come.
+    pub(super) fn before_snapshot(&self) -> EventId {
+        self.terminal().map_or_else(|| self.newest(), |terminal| EventId(terminal.0.saturating_sub(1)))
     }
 
     fn terminal(&self) -> Option<EventId> {

@@ -93,7 +93,7 @@ fn models_are_checked_against_the_columns() {
     let cases: &[(&str, &[(&str, &str)])] = &[
         (r#"{"kind": "linear", "features": ["x", "q", "x"], "target": "t"}"#, &[
             ("unknown_column", "/model/features/1"),
-            ("duplicate_field", "/model/features/2"),
+            ("invalid_value", "/model/features/2"),
             ("unknown_column", "/model/target"),
         ]),
         (r#"{"kind": "polynomial", "degree": 2}"#, &[("missing_field", "/model/feature")]),
