@@ -191,7 +191,7 @@ mod tests {
             (request(&[JSON, ("content-encoding", "gzip"), ("content-encoding", "br")], "{}"), "unsupported_encoding"),
             (request(&[JSON, ("content-length", "9")], "123456789"), "body_too_large"),
             (request(&[JSON], chunked()), "body_too_large"),
-            (request(&[JSON, ("content-encoding", "gzip")], "not"), "invalid_body"),
+            (request(&[JSON, ("content-encoding", "gzip")], "not"), "invalid_json"),
         ];
         for (request, expected) in cases {
             let outcome = code(read(request, 8).await);

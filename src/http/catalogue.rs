@@ -36,14 +36,14 @@ fn parameter(param: &Param) -> Value {
         Domain::NumberOr(low, high, words) => {
             bounds(&mut shown, low, high);
             shown.insert("words".to_owned(), json!(words));
-            "number_or_word"
+            "number"
         }
         Domain::Integer(low, high) => {
             shown.insert("minimum".to_owned(), json!(low));
             shown.insert("maximum".to_owned(), json!(high));
             "integer"
         }
-        Domain::Flag => "boolean",
+        Domain::Flag => "flag",
         Domain::Word(words) => {
             shown.insert("words".to_owned(), json!(words));
             "word"
@@ -58,19 +58,13 @@ fn parameter(param: &Param) -> Value {
         Fallback::Integer(number) => Some(json!(number)),
         Fallback::Flag(flag) => Some(json!(flag)),
         Fallback::Word(word) => Some(json!(word)),
-        _ => None,
+        Fallback::ColumnY => Some(json!("y")),
+        Fallback::OtherColumns => Some(json!("other_columns")),
+        Fallback::OnlyOtherColumn => Some(json!("only_other_column")),
+        Fallback::Required => None,
     };
     if let Some(default) = default {
         shown.insert("default".to_owned(), default);
-    }
-    let described = match param.fallback {
-        Fallback::ColumnY => Some("the column y"),
-        Fallback::OtherColumns => Some("all columns that are neither target nor weights"),
-        Fallback::OnlyOtherColumn => Some("the only column that is neither target nor weights"),
-        _ => None,
-    };
-    if let Some(described) = described {
-        shown.insert("default_is".to_owned(), json!(described));
     }
     Value::Object(shown)
 }

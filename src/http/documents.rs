@@ -3,8 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use axum::extract::Path;
-use axum::http::header::{CONTENT_TYPE, LOCATION};
-use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use utoipa_swagger_ui::Config;
 
@@ -31,13 +30,17 @@ pub(super) async fn json() -> Result<Response, Problem> {
     }
 }
 
-/// The page names its files relative to itself, so it stands in a folder.
-pub(super) async fn docs() -> Response {
-    (StatusCode::PERMANENT_REDIRECT, [(LOCATION, "/docs/")]).into_response()
-}
-
-pub(super) async fn index() -> Result<Response, Problem> {
-    asset("index.html")
+/// The page names its files relative to itself, and it does not stand in their folder.
+pub(super) async fn docs() -> Result<Response, Problem> {
+    let Ok(Some(page)) = utoipa_swagger_ui::serve("index.html", DOCS.clone()) else {
+        return Err(Problem::internal("the documents' page is missing"));
+    };
+    let page = String::from_utf8_lossy(&page.bytes).into_owned();
+    let page = ["href=\"", "src=\""]
+        .into_iter()
+        .fold(page, |page, attribute| page.replace(attribute, &format!("{attribute}/docs/")))
+        .replace("/docs/./", "/docs/");
+    Ok(([(CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response())
 }
 
 pub(super) async fn file(Path(file): Path<String>) -> Result<Response, Problem> {

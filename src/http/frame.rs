@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use axum::extract::Request;
 use axum::http::header::{ALLOW, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 use tracing::Instrument;
@@ -14,9 +14,11 @@ use super::problem::Problem;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+const ID_BYTES_MAX: usize = 128;
+
 /// Gives the request an id and the answer its frame.
 pub(super) async fn frame(request: Request, next: Next) -> Response {
-    let id = Uuid::now_v7().to_string();
+    let id = given_id(request.headers()).unwrap_or_else(|| Uuid::now_v7().to_string());
     let started = Instant::now();
     // The query is left out of the log: it may carry what does not belong there.
     let span = tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
@@ -36,6 +38,13 @@ pub(super) async fn frame(request: Request, next: Next) -> Response {
     let status = response.status().as_u16();
     span.in_scope(|| tracing::info!(status, seconds = started.elapsed().as_secs_f64(), "answered"));
     response
+}
+
+/// The id that a proxy or a client gave the request, if it can be an id.
+fn given_id(headers: &HeaderMap) -> Option<String> {
+    let id = headers.get(X_REQUEST_ID)?.to_str().ok()?;
+    let is_id = (1..=ID_BYTES_MAX).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
+    is_id.then(|| id.to_owned())
 }
 
 /// The problem that the response stands for: one of ours, or the router's own refusal of a method.

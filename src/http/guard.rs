@@ -41,7 +41,7 @@ fn check(method: &Method, uri: &Uri, headers: &HeaderMap, allowed: &HashSet<Stri
             return Err(Problem::host_not_allowed(host));
         }
     }
-    if method == Method::CONNECT || method == Method::TRACE {
+    if method == Method::CONNECT {
         return Err(Problem::no_tunnels());
     }
     if !method.is_safe() && is_cross_site(headers, host.as_deref()) {
@@ -123,8 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn tunnels_and_traces_are_refused() {
-        assert_eq!(outcome(Method::TRACE, &[("host", "localhost")]), 405);
+    fn tunnels_are_refused() {
         assert_eq!(outcome(Method::CONNECT, &[("host", "localhost")]), 405);
     }
 }

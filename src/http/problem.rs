@@ -31,7 +31,7 @@ pub(crate) struct Problem {
 /// The body of a problem.
 #[derive(Serialize)]
 struct Wire<'a> {
-    r#type: String,
+    r#type: &'a str,
     title: &'a str,
     status: u16,
     detail: &'a str,
@@ -156,7 +156,7 @@ impl Problem {
     }
 
     pub(crate) fn unreadable_body() -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "invalid_body", "the body ended early or is not encoded as it says").closing()
+        Self::new(StatusCode::BAD_REQUEST, "invalid_json", "the body ended early or is not encoded as it says").closing()
     }
 
     /// All of what is wrong with a document; the first fault speaks for it.
@@ -197,7 +197,8 @@ impl Problem {
     /// The whole answer, for the request of this id.
     pub(super) fn render(&self, instance: &str) -> Response {
         let wire = Wire {
-            r#type: format!("urn:fitd:problem:{}", self.code),
+            // The title says what the status says; what is special is the code.
+            r#type: "about:blank",
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
             detail: &self.detail,
@@ -236,17 +237,16 @@ pub(super) fn after_panic(payload: Box<dyn Any + Send>) -> Response {
 impl From<IngestError> for Problem {
     fn from(error: IngestError) -> Self {
         let detail = error.to_string();
-        let (status, code, pointer, limit) = match error {
-            IngestError::Syntax { pointer, .. } => (StatusCode::BAD_REQUEST, "invalid_json", pointer, None),
-            IngestError::TooDeep { .. } => (StatusCode::BAD_REQUEST, "json_too_deep", None, None),
-            IngestError::OutOfRange { pointer, .. } => {
-                (StatusCode::BAD_REQUEST, "number_out_of_range", pointer, None)
-            }
+        let (code, pointer) = match error {
+            IngestError::Syntax { pointer, .. } => ("invalid_json", pointer),
+            IngestError::TooDeep { .. } => ("json_too_deep", None),
+            IngestError::OutOfRange { pointer, .. } => ("number_out_of_range", pointer),
             IngestError::TooMany { limit } => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "too_many_values", None, Some(limit))
+                let fault = Violation::new("", "too_many_values", detail).over(limit, limit + 1);
+                return Self::invalid(vec![fault]);
             }
         };
-        Self { pointer, limit, ..Self::new(status, code, detail) }
+        Self { pointer, ..Self::new(StatusCode::BAD_REQUEST, code, detail) }
     }
 }
 
@@ -329,7 +329,7 @@ mod tests {
         assert_eq!(response.headers()["content-type"], "application/problem+json");
         insta::assert_json_snapshot!(body, @r#"
         {
-          "type": "urn:fitd:problem:limit_exceeded",
+          "type": "about:blank",
           "title": "Unprocessable Entity",
           "status": 422,
           "detail": "too many",

@@ -35,18 +35,14 @@ pub(crate) fn table() -> Vec<Route> {
         get("/openapi.yaml", documents::yaml),
         get("/openapi.json", documents::json),
         get("/docs", documents::docs),
+        get("/docs/{file}", documents::file),
     ]
-}
-
-/// The files that `/docs` loads; they are no part of the described surface.
-fn assets() -> Vec<Route> {
-    vec![get("/docs/", documents::index), get("/docs/{file}", documents::file)]
 }
 
 /// The service's routes with everything around them, outermost last.
 pub(crate) fn router(app: App) -> axum::Router {
     let mut router = axum::Router::new();
-    for route in table().into_iter().chain(assets()) {
+    for route in table() {
         router = router.route(route.path, route.endpoint);
     }
     router

@@ -4,16 +4,74 @@
 use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::json::Trail;
 use super::table::{Array, Entry, Raw, Rows};
 use super::{DataLimits, VIOLATIONS_MAX};
 
+/// The visits of a value that is not what it should be.
+macro_rules! otherwise {
+    ($value:ty, $wrong:expr) => {
+        fn visit_unit<E>(self) -> Result<$value, E> {
+            Ok($wrong(self, "null"))
+        }
+
+        fn visit_bool<E>(self, _: bool) -> Result<$value, E> {
+            Ok($wrong(self, "a boolean"))
+        }
+    };
+}
+
 /// Reads the value of the key `data`.
 pub(super) struct DataSeed<'t> {
     pub(super) trail: &'t Trail,
     pub(super) limits: DataLimits,
+}
+
+/// A value that is not kept. The parser's own way to ignore one does not count how deep it is.
+pub(super) struct Skip;
+
+impl<'de> Deserialize<'de> for Skip {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Skip {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    otherwise!(Self, |_, _| Skip);
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self, A::Error> {
+        while seq.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
+        while map.next_entry::<IgnoredAny, Self>()?.is_some() {}
+        Ok(self)
+    }
 }
 
 /// The values so far; beyond the limit they are counted, but not kept.
@@ -36,19 +94,6 @@ impl<'de> DeserializeSeed<'de> for DataSeed<'_> {
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Raw, D::Error> {
         deserializer.deserialize_any(self)
     }
-}
-
-/// The visits of a value that is not what it should be.
-macro_rules! otherwise {
-    ($value:ty, $wrong:expr) => {
-        fn visit_unit<E>(self) -> Result<$value, E> {
-            Ok($wrong(self, "null"))
-        }
-
-        fn visit_bool<E>(self, _: bool) -> Result<$value, E> {
-            Ok($wrong(self, "a boolean"))
-        }
-    };
 }
 
 impl<'de> Visitor<'de> for DataSeed<'_> {
@@ -77,7 +122,7 @@ impl<'de> Visitor<'de> for DataSeed<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Raw, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        while seq.next_element::<Skip>()?.is_some() {}
         Ok(Raw::Wrong("an array"))
     }
 
@@ -90,9 +135,9 @@ impl<'de> Visitor<'de> for DataSeed<'_> {
             columns += 1;
             self.trail.enter(&key);
             if columns > self.limits.columns_max {
-                map.next_value::<IgnoredAny>()?;
+                map.next_value::<Skip>()?;
             } else if !seen.insert(key.clone()) {
-                map.next_value::<IgnoredAny>()?;
+                map.next_value::<Skip>()?;
                 self.trail.report("duplicate_field", "the column appears twice");
             } else {
                 let seed = EntrySeed {
@@ -155,7 +200,7 @@ impl<'de> Visitor<'de> for EntrySeed<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entry, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        while map.next_entry::<IgnoredAny, Skip>()?.is_some() {}
         Ok(Entry::Wrong("an object"))
     }
 
@@ -234,7 +279,7 @@ impl<'de> Visitor<'de> for ElementSeed<'_, '_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        while map.next_entry::<IgnoredAny, Skip>()?.is_some() {}
         self.wrong("an object");
         Ok(())
     }
@@ -243,7 +288,7 @@ impl<'de> Visitor<'de> for ElementSeed<'_, '_> {
         let entry = self.entry;
         let index = self.array.len;
         let Some(rows) = self.array.rows.as_mut() else {
-            while seq.next_element::<IgnoredAny>()?.is_some() {}
+            while seq.next_element::<Skip>()?.is_some() {}
             self.wrong("an array");
             return Ok(());
         };
@@ -326,13 +371,13 @@ impl<'de> Visitor<'de> for CellSeed<'_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        while seq.next_element::<Skip>()?.is_some() {}
         self.wrong("an array");
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        while map.next_entry::<IgnoredAny, Skip>()?.is_some() {}
         self.wrong("an object");
         Ok(())
     }

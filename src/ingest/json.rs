@@ -4,9 +4,9 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 
-use super::data::DataSeed;
+use super::data::{DataSeed, Skip};
 use super::node::{NODES_MAX, Node, NodeSeed};
 use super::table::Raw;
 use super::{DataLimits, IngestError, Posted, VIOLATIONS_MAX, token};
@@ -188,7 +188,7 @@ impl<'de> Visitor<'de> for DocumentSeed<'_> {
             if key == "data" && document.raw.is_none() {
                 document.raw = Some(map.next_value_seed(DataSeed { trail: self.trail, limits: self.limits })?);
             } else if key == "data" {
-                map.next_value::<IgnoredAny>()?;
+                map.next_value::<Skip>()?;
                 self.trail.report("duplicate_field", "the key appears twice in one object");
             } else {
                 let node = map.next_value_seed(NodeSeed(self.trail))?;

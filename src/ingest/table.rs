@@ -141,10 +141,11 @@ fn by_name(entries: Vec<(String, Entry)>, violations: &mut Vec<Violation>) -> Op
         report(&array.wrong, &pointer, violations);
         columns.push((name, array.numbers));
     }
-    match rows {
-        None => violations.push(Violation::new("/data", "dimension_mismatch", "the data has no columns")),
-        Some(0) => violations.push(Violation::new("/data", "dimension_mismatch", "the data has no rows")),
-        Some(_) => {}
+    if rows.is_none() {
+        violations.push(Violation::new("/data", "dimension_mismatch", "the data has no columns"));
+    } else if let Some((name, _)) = columns.first().filter(|_| rows == Some(0)) {
+        let pointer = format!("/data/{}", token(name));
+        violations.push(Violation::new(pointer, "dimension_mismatch", "the data has no rows"));
     }
     Some(columns)
 }

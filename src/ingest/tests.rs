@@ -48,7 +48,7 @@ fn every_fault_of_the_data_has_its_code_and_pointer() {
         (r#"{"x": [1, 2], "y": [1], "z": [1]}"#, &[("dimension_mismatch", "/data/y")]),
         (r#"{"x": [1], "x": [2]}"#, &[("duplicate_field", "/data/x")]),
         ("{}", &[("dimension_mismatch", "/data")]),
-        (r#"{"x": []}"#, &[("dimension_mismatch", "/data")]),
+        (r#"{"x": []}"#, &[("dimension_mismatch", "/data/x")]),
         (r#"{"columns": ["x", "y"], "rows": [[1, 2], [3]]}"#, &[("dimension_mismatch", "/data/rows/1")]),
         (r#"{"columns": ["x", "y"], "rows": [[1, 2, 3]]}"#, &[("dimension_mismatch", "/data/rows/0")]),
         (r#"{"columns": ["x", "x"], "rows": [[1, 2]]}"#, &[("duplicate_field", "/data/columns/1")]),
@@ -123,7 +123,7 @@ fn what_is_not_json_is_told_apart() {
     for (body, expected) in cases {
         assert_eq!(kind(body), *expected, "{:?}", String::from_utf8_lossy(&body[..body.len().min(40)]));
     }
-    assert!(matches!(kind(deep_data.as_bytes()), "json_too_deep" | "invalid_json"));
+    assert_eq!(kind(deep_data.as_bytes()), "json_too_deep");
 }
 
 #[test]

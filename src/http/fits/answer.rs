@@ -37,7 +37,8 @@ pub(super) struct FitView<'a> {
 
 #[derive(Serialize)]
 struct Links {
-    r#self: String,
+    #[serde(rename = "self")]
+    this: String,
     events: String,
     history: String,
     predict: String,
@@ -67,7 +68,7 @@ impl<'a> From<&'a FitRecord> for FitView<'a> {
                 events: format!("{path}/events"),
                 history: format!("{path}/history"),
                 predict: format!("{path}/predict"),
-                r#self: path,
+                this: path,
             },
         }
     }

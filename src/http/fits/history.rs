@@ -14,7 +14,7 @@ use crate::http::query::Query;
 use crate::http::{App, json};
 
 const LIMIT_DEFAULT: u64 = 10_000;
-const LIMIT_MAX: u64 = 100_000;
+const LIMIT_MAX: u64 = 1_000_000;
 
 /// The ways in which a history can be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,6 @@ enum Format {
 #[derive(Clone, Copy, Debug)]
 struct Range {
     from: u64,
-    to: u64,
     limit: usize,
     every: u64,
 }
@@ -48,13 +47,12 @@ pub(in crate::http) async fn history(
 ) -> Result<Response, Problem> {
     let range = Range {
         from: query.whole("from", 0, u64::MAX)?.unwrap_or(0),
-        to: query.whole("to", 0, u64::MAX)?.unwrap_or(u64::MAX),
         limit: query.whole("limit", 1, LIMIT_MAX)?.unwrap_or(LIMIT_DEFAULT) as usize,
         every: query.whole("every", 1, u64::MAX)?.unwrap_or(1),
     };
     query.finish()?;
     let format = accepted(&headers).ok_or_else(|| Problem::not_acceptable("application/json or text/csv"))?;
-    let found = app.jobs.history(&path.tenant, path.id, range.from, range.to).await?;
+    let found = app.jobs.history(&path.tenant, path.id, range.from, u64::MAX).await?;
     let (shape, block) = found.ok_or_else(Problem::unknown_fit)?;
     let page = page(shape, &block, range);
     let mut response = match format {
@@ -66,9 +64,9 @@ pub(in crate::http) async fn history(
     };
     response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
     if let Some(next) = page.next {
-        let Range { to, limit, every, .. } = range;
+        let Range { limit, every, .. } = range;
         let path = location(path.id);
-        let link = format!("<{path}/history?from={next}&to={to}&limit={limit}&every={every}>; rel=\"next\"");
+        let link = format!("<{path}/history?from={next}&limit={limit}&every={every}>; rel=\"next\"");
         if let Ok(link) = HeaderValue::from_str(&link) {
             response.headers_mut().insert(LINK, link);
         }
@@ -78,7 +76,8 @@ pub(in crate::http) async fn history(
 
 /// The points of the block that belong to the page.
 fn page(shape: HistoryShape, block: &HistoryBlock, range: Range) -> Page {
-    let wanted = |iteration: u64| iteration.is_multiple_of(range.every);
+    let end = block.iterations.last().copied();
+    let wanted = |iteration: u64| iteration.is_multiple_of(range.every) || Some(iteration) == end;
     let mut chosen = block.iterations.iter().copied().filter(|&iteration| wanted(iteration));
     let last = chosen.by_ref().take(range.limit).last();
     let next = chosen.next();
@@ -182,13 +181,14 @@ mod tests {
 
     fn taken(limit: usize, every: u64) -> Page {
         let shape = HistoryShape { coefficients: vec!["=cmd".to_owned()] };
-        page(shape, &block(), Range { from: 0, to: u64::MAX, limit, every })
+        page(shape, &block(), Range { from: 0, limit, every })
     }
 
     #[test]
     fn pages_say_where_the_next_one_begins() {
         let first = taken(2, 2);
         assert_eq!((first.block.iterations, first.next), (vec![0, 2], Some(4)));
+        assert_eq!(taken(9, 3).block.iterations, [0, 3, 4], "the last point stays");
         let all = taken(5, 1);
         assert_eq!((all.block.len(), all.next), (5, None));
     }

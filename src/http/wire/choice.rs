@@ -210,7 +210,7 @@ fn columns(
                 is_column(&column, &pointer, context, faults);
                 if !seen.insert(column.clone()) {
                     let detail = format!("the column {column} is named twice");
-                    faults.push(Violation::new(&pointer, "duplicate_field", detail));
+                    faults.push(Violation::new(&pointer, "invalid_value", detail));
                 }
                 names.push(column);
             }
