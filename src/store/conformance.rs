@@ -130,7 +130,10 @@ async fn a_created_fit_is_there_whole(store: Arc<dyn Store>) {
     assert_eq!(*record.spec, *new.spec);
     assert_eq!(store.fit(&new.tenant, new.id).await.unwrap(), Some(record));
     let events = store.events(&new.tenant, new.id, EventId(0)).await.unwrap();
-    assert_eq!(events.iter().map(|event| (event.id, event.kind)).collect::<Vec<_>>(), [(EventId::QUEUED, EventKind::Queued)]);
+    assert_eq!(
+        events.iter().map(|event| (event.id, event.kind)).collect::<Vec<_>>(),
+        [(EventId::QUEUED, EventKind::Queued)]
+    );
     assert_eq!(store.counts().await.unwrap(), Counts { queued: 1, running: 0 });
 }
 
@@ -374,13 +377,16 @@ async fn a_cancelled_fit_without_a_worker_ends(store: Arc<dyn Store>) {
 async fn progress_and_terminal_event_are_stored(store: Arc<dyn Store>) {
     let record = created(&*store, small(1)).await;
     let claim = claimed(&*store, 1).await;
-    let progress = Progress { iteration: 3, max_iterations: 20, loss: Some(0.1), gradient_norm: None, elapsed_seconds: 0.5 };
+    let progress =
+        Progress { iteration: 3, max_iterations: 20, loss: Some(0.1), gradient_norm: None, elapsed_seconds: 0.5 };
     store.heartbeat(Heartbeat { progress: Some(progress), ..beat_of(&claim, 2) }).await.unwrap();
     let beaten = store.fit(&record.tenant, record.id).await.unwrap().unwrap();
     assert_eq!(beaten.progress, Some(progress));
     assert!(beaten.version > claim.record.version);
     let event = EventId(EventId::first_of_attempt(1).0 + 9);
-    let Finished::Done(done) = store.finish(Finish { event, ..end_of(&claim, 4) }).await.unwrap() else { panic!("stale") };
+    let Finished::Done(done) = store.finish(Finish { event, ..end_of(&claim, 4) }).await.unwrap() else {
+        panic!("stale")
+    };
     assert_eq!((done.outcome, done.progress, done.finished_at), (Some(failed()), Some(progress), Some(at(4))));
     let events = store.events(&record.tenant, record.id, EventId::first_of_attempt(1)).await.unwrap();
     assert_eq!((events.len(), events[0].id, events[0].kind), (1, event, EventKind::Failed));
