@@ -96,13 +96,7 @@ impl Life {
     }
 
     /// Ends this attempt's fit, unless the attempt is an old one. A requested cancellation wins over what was brought.
-    pub(super) fn finish(
-        &mut self,
-        attempt: u32,
-        now: Timestamp,
-        event: EventId,
-        outcome: &Outcome,
-    ) -> Option<Ending> {
+    pub(super) fn finish(&mut self, attempt: u32, now: Timestamp, event: EventId, outcome: &Outcome) -> Option<Ending> {
         if !self.held_by(attempt) {
             return None;
         }

@@ -121,12 +121,11 @@ impl Content {
     /// Takes one more reference to the data; the info of what is actually kept.
     fn refer(&mut self, fit: &NewFit) -> Arc<DatasetInfo> {
         let info = &fit.dataset.info;
-        let kept =
-            self.datasets.entry((fit.tenant.clone(), info.sha256.clone())).or_insert_with(|| KeptDataset {
-                info: Arc::new(info.clone()),
-                columns: fit.dataset.columns.clone(),
-                references: 0,
-            });
+        let kept = self.datasets.entry((fit.tenant.clone(), info.sha256.clone())).or_insert_with(|| KeptDataset {
+            info: Arc::new(info.clone()),
+            columns: fit.dataset.columns.clone(),
+            references: 0,
+        });
         kept.references += 1;
         kept.info.clone()
     }
@@ -312,9 +311,9 @@ impl Store for MemoryStore {
 
     async fn history(&self, tenant: &Tenant, id: FitId, from: u64, to: u64) -> Result<HistoryBlock, StoreError> {
         let content = self.read();
-        let selected = content.of(tenant, id).and_then(|kept| {
-            Some(kept.extent()?.select(std::slice::from_ref(&kept.history), from, to))
-        });
+        let selected = content
+            .of(tenant, id)
+            .and_then(|kept| Some(kept.extent()?.select(std::slice::from_ref(&kept.history), from, to)));
         Ok(selected.unwrap_or_else(series::empty))
     }
 

@@ -96,13 +96,11 @@ pub(super) fn replay(
     key: &IdempotencyKey,
     now: Timestamp,
 ) -> Result<Option<Created>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT fingerprint, fit FROM idempotency WHERE tenant = ?1 AND key = ?2 AND used_at > ?3",
-    )?;
+    let mut statement = connection
+        .prepare_cached("SELECT fingerprint, fit FROM idempotency WHERE tenant = ?1 AND key = ?2 AND used_at > ?3")?;
     let used = params![tenant.as_str(), key.key, nanoseconds(oldest_key(now))];
-    let found = statement
-        .query_row(used, |row| Ok((row.get::<_, [u8; 32]>(0)?, FitId::from_bytes(row.get(1)?))))
-        .optional()?;
+    let found =
+        statement.query_row(used, |row| Ok((row.get::<_, [u8; 32]>(0)?, FitId::from_bytes(row.get(1)?)))).optional()?;
     match found {
         None => Ok(None),
         Some((fingerprint, _)) if fingerprint != key.fingerprint => Ok(Some(Created::KeyReused)),
@@ -118,8 +116,7 @@ pub(super) fn has_data(connection: &Connection, tenant: &Tenant, sha256: &str) -
 /// Removes the fit with all that belongs to it.
 pub(super) fn delete(write: &mut Write<'_>, tenant: &Tenant, id: FitId) -> Result<bool, StoreError> {
     let connection = write.connection;
-    let mut statement =
-        connection.prepare_cached("DELETE FROM fit WHERE id = ?1 AND tenant = ?2 RETURNING dataset")?;
+    let mut statement = connection.prepare_cached("DELETE FROM fit WHERE id = ?1 AND tenant = ?2 RETURNING dataset")?;
     let mut deleted = statement.query(params![id.as_bytes(), tenant.as_str()])?;
     let dataset = deleted.next()?.map(|row| rows::dataset_id(row, 0)).transpose()?;
     // The statement has to run to its end to be done.
@@ -147,10 +144,9 @@ pub(super) fn counts(connection: &Connection) -> Result<Counts, StoreError> {
 }
 
 fn find_data(connection: &Connection, tenant: &Tenant, sha256: &str) -> Result<Option<DatasetInfo>, StoreError> {
-    let mut statement = connection
-        .prepare_cached("SELECT info FROM dataset WHERE tenant = ?1 AND sha256 = ?2 AND damaged = 0")?;
-    let info: Option<Vec<u8>> =
-        statement.query_row(params![tenant.as_str(), sha256], |row| row.get(0)).optional()?;
+    let mut statement =
+        connection.prepare_cached("SELECT info FROM dataset WHERE tenant = ?1 AND sha256 = ?2 AND damaged = 0")?;
+    let info: Option<Vec<u8>> = statement.query_row(params![tenant.as_str(), sha256], |row| row.get(0)).optional()?;
     info.map(|info| codec::read_document("dataset description", &info)).transpose()
 }
 

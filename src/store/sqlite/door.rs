@@ -81,7 +81,8 @@ pub(super) fn connect(store: &Path) -> Result<Connection, StoreError> {
 
 /// Makes a store under another name first: a crash in between leaves no half store, so an empty file is never ours.
 fn create(store: &Path) -> Result<(), StoreError> {
-    if beside(store, "-wal").exists() || fs::read_dir(beside(store, ".d")).is_ok_and(|mut files| files.next().is_some()) {
+    if beside(store, "-wal").exists() || fs::read_dir(beside(store, ".d")).is_ok_and(|mut files| files.next().is_some())
+    {
         return Err(unusable(store, "the file is missing, but what belongs to it is still there"));
     }
     let draft = beside(store, ".new");

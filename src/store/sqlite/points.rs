@@ -32,12 +32,7 @@ pub(super) fn cut(connection: &Connection, id: FitId, from: u64) -> Result<(), S
     series::cut(&mut block, from);
     let last = block.iterations.last().copied().ok_or(StoreError::Corrupt { what: "history block" })?;
     let update = "UPDATE history SET last = ?3, points = ?4 WHERE fit = ?1 AND first = ?2";
-    connection.prepare_cached(update)?.execute(params![
-        id.as_bytes(),
-        first,
-        whole(last),
-        codec::history(&block)
-    ])?;
+    connection.prepare_cached(update)?.execute(params![id.as_bytes(), first, whole(last), codec::history(&block)])?;
     Ok(())
 }
 

@@ -94,9 +94,7 @@ pub(super) fn belongs(connection: &Connection, tenant: &Tenant, id: FitId) -> Re
 pub(super) fn record(row: &Row<'_>) -> Result<FitRecord, StoreError> {
     let life = life(row)?;
     let tenant = Tenant::named(row.get_ref(12)?.as_str().map_err(|_| FIT_DAMAGED)?);
-    let blob = |column| -> Result<&[u8], StoreError> {
-        row.get_ref(column)?.as_blob().map_err(|_| FIT_DAMAGED)
-    };
+    let blob = |column| -> Result<&[u8], StoreError> { row.get_ref(column)?.as_blob().map_err(|_| FIT_DAMAGED) };
     let optional = |column| -> Result<Option<&[u8]>, StoreError> {
         row.get_ref(column)?.as_blob_or_null().map_err(|_| FIT_DAMAGED)
     };

@@ -131,9 +131,8 @@ fn serve(mut queue: mpsc::Receiver<Message>, connection: &Connection, blobs: &Bl
         }
         if !closing.is_empty() {
             queue.close();
-            let mut folded = connection
-                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-                .map_err(StoreError::from);
+            let mut folded =
+                connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(StoreError::from);
             for reply in closing {
                 let _ = reply.send(std::mem::replace(&mut folded, Ok(())));
             }
