@@ -56,7 +56,7 @@ async fn descriptors_and_schemas_agree() {
     }
 }
 
-fn agree_on_parameters(what: &str, parameters: &[Value], schema: &Value) {
+fn agree_on_parameters(what: &str, parameters: &[Value], schema: &'static Value) {
     let described: BTreeSet<_> = parameters.iter().map(|parameter| parameter["name"].as_str().unwrap()).collect();
     let properties = schema["properties"].as_object().unwrap();
     assert_eq!(described, properties.keys().map(String::as_str).filter(|key| *key != "kind").collect(), "{what}");
