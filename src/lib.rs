@@ -7,6 +7,8 @@
 pub mod config;
 pub mod serve;
 
+mod watchdog;
+
 mod http;
 mod ingest;
 mod jobs;

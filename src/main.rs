@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     };
     let outcome = match config.command.unwrap_or(Command::Serve) {
         Command::Healthcheck => healthcheck::check(config.listen.listen).context("the service does not answer"),
-        Command::Serve => start(config),
+        Command::Serve => start(&config),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -47,12 +47,12 @@ fn code(error: &anyhow::Error) -> u8 {
     }
 }
 
-fn start(config: Config) -> anyhow::Result<()> {
+fn start(config: &Config) -> anyhow::Result<()> {
     log_to_stderr(&config.logging)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
     let outcome = runtime.block_on(async {
         let address = config.listen.listen;
-        let service = serve::open(&config).await?;
+        let service = serve::open(config).await?;
         let listener =
             tokio::net::TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
         let shutdown = CancellationToken::new();

@@ -20,9 +20,7 @@ use crate::http::{App, Limits};
 use crate::jobs::{JobSettings, Jobs};
 use crate::store::{self, StoreError, StoreUrl};
 
-mod watchdog;
-
-use watchdog::Watchdog;
+use crate::watchdog::Watchdog;
 
 /// A head must have arrived this long after the connection is ready for it.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);

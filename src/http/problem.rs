@@ -12,12 +12,14 @@ use serde::Serialize;
 
 use crate::fit::Violation;
 use crate::ingest::{IngestError, VIOLATIONS_MAX};
-use crate::jobs::{PredictError, SubmitError};
-use crate::store::StoreError;
+use crate::jobs::{PredictError, StoreError, SubmitError};
 
 /// An answer that says what is wrong. It becomes a body in `frame`, where the request's id is known.
 #[derive(Clone, Debug)]
-pub(crate) struct Problem {
+pub(crate) struct Problem(Box<Fault>);
+
+#[derive(Clone, Debug)]
+struct Fault {
     status: StatusCode,
     code: &'static str,
     detail: String,
@@ -49,7 +51,7 @@ struct Wire<'a> {
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Fault {
             status,
             code,
             detail: detail.into(),
@@ -58,17 +60,17 @@ impl Problem {
             actual: None,
             errors: Vec::new(),
             headers: Vec::new(),
-        }
+        }))
     }
 
     fn over(mut self, limit: u64, actual: Option<u64>) -> Self {
-        self.limit = Some(limit);
-        self.actual = actual;
+        self.0.limit = Some(limit);
+        self.0.actual = actual;
         self
     }
 
     fn with(mut self, name: HeaderName, value: &'static str) -> Self {
-        self.headers.push((name, HeaderValue::from_static(value)));
+        self.0.headers.push((name, HeaderValue::from_static(value)));
         self
     }
 
@@ -156,7 +158,8 @@ impl Problem {
     }
 
     pub(crate) fn unreadable_body() -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "invalid_json", "the body ended early or is not encoded as it says").closing()
+        Self::new(StatusCode::BAD_REQUEST, "invalid_json", "the body ended early or is not encoded as it says")
+            .closing()
     }
 
     /// All of what is wrong with a document; the first fault speaks for it.
@@ -165,15 +168,17 @@ impl Problem {
         let Some(first) = errors.first().cloned() else {
             return Self::internal("a request was refused without a reason");
         };
-        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, first.code, first.detail);
-        Self { pointer: Some(first.pointer), limit: first.limit, actual: first.actual, errors, ..problem }
+        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, first.code, first.detail);
+        problem.0.pointer = Some(first.pointer);
+        problem.0.limit = first.limit;
+        problem.0.actual = first.actual;
+        problem.0.errors = errors;
+        problem
     }
 
     pub(crate) fn stream_quota(limit: u64) -> Self {
         let detail = format!("{limit} event streams are open, as many as there may be");
-        Self::new(StatusCode::TOO_MANY_REQUESTS, "stream_quota", detail)
-            .over(limit, Some(limit))
-            .with(RETRY_AFTER, "5")
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "stream_quota", detail).over(limit, Some(limit)).with(RETRY_AFTER, "5")
     }
 
     fn queue_full(limit: u64, queued: u64) -> Self {
@@ -196,23 +201,24 @@ impl Problem {
 
     /// The whole answer, for the request of this id.
     pub(super) fn render(&self, instance: &str) -> Response {
+        let fault = &*self.0;
         let wire = Wire {
             // The title says what the status says; what is special is the code.
             r#type: "about:blank",
-            title: self.status.canonical_reason().unwrap_or("Error"),
-            status: self.status.as_u16(),
-            detail: &self.detail,
+            title: fault.status.canonical_reason().unwrap_or("Error"),
+            status: fault.status.as_u16(),
+            detail: &fault.detail,
             instance,
-            code: self.code,
-            pointer: self.pointer.as_deref(),
-            limit: self.limit,
-            actual: self.actual,
-            errors: &self.errors,
+            code: fault.code,
+            pointer: fault.pointer.as_deref(),
+            limit: fault.limit,
+            actual: fault.actual,
+            errors: &fault.errors,
         };
         let body = serde_json::to_vec(&wire).unwrap_or_default();
         let content_type = [(axum::http::header::CONTENT_TYPE, "application/problem+json")];
-        let mut response = (self.status, content_type, body).into_response();
-        for (name, value) in &self.headers {
+        let mut response = (fault.status, content_type, body).into_response();
+        for (name, value) in &fault.headers {
             response.headers_mut().insert(name, value.clone());
         }
         response
@@ -221,13 +227,14 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = self.status.into_response();
+        let mut response = self.0.status.into_response();
         response.extensions_mut().insert(self);
         response
     }
 }
 
 /// The answer to a request whose handler panicked.
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands the payload over")]
 pub(super) fn after_panic(payload: Box<dyn Any + Send>) -> Response {
     let text = payload.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("a panic without a text");
@@ -246,7 +253,9 @@ impl From<IngestError> for Problem {
                 return Self::invalid(vec![fault]);
             }
         };
-        Self { pointer, ..Self::new(StatusCode::BAD_REQUEST, code, detail) }
+        let mut problem = Self::new(StatusCode::BAD_REQUEST, code, detail);
+        problem.0.pointer = pointer;
+        problem
     }
 }
 

@@ -16,8 +16,7 @@ use crate::http::body::JsonBody;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::http::{App, json, wire};
-use crate::jobs::{Draft, Submitted};
-use crate::store::IdempotencyKey;
+use crate::jobs::{Draft, IdempotencyKey, Submitted};
 
 const KEY_BYTES_MAX: usize = 255;
 
@@ -95,9 +94,10 @@ fn plan(app: &App, draft: &Draft) -> Result<Response, Problem> {
 fn idempotency_key(headers: &HeaderMap, uri: &Uri, body: &[u8]) -> Result<Option<IdempotencyKey>, Problem> {
     let mut keys = headers.get_all("idempotency-key").iter();
     let Some(key) = keys.next() else { return Ok(None) };
-    let key = key.to_str().ok().filter(|key| {
-        (1..=KEY_BYTES_MAX).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
-    });
+    let key = key
+        .to_str()
+        .ok()
+        .filter(|key| (1..=KEY_BYTES_MAX).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()));
     let (Some(key), None) = (key, keys.next()) else { return Err(Problem::invalid_idempotency_key()) };
     let target = uri.path_and_query().map_or("", |target| target.as_str());
     let digest = Sha256::new().chain_update(target).chain_update([0]).chain_update(body).finalize();

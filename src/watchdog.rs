@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Fails a write that has made no progress for the given time.
-pub(super) struct Watchdog<S> {
+pub(crate) struct Watchdog<S> {
     inner: S,
     patience: Duration,
     /// Runs while a write waits.
@@ -18,7 +18,7 @@ pub(super) struct Watchdog<S> {
 }
 
 impl<S> Watchdog<S> {
-    pub(super) fn new(inner: S, patience: Duration) -> Self {
+    pub(crate) fn new(inner: S, patience: Duration) -> Self {
         Self { inner, patience, waiting: None }
     }
 
