@@ -20,10 +20,7 @@ fn main() -> ExitCode {
     let config = match Config::try_parse() {
         Ok(config) => config,
         Err(error) => {
-            // The parser writes help to standard output and mistakes to standard error.
-            let code = if error.use_stderr() { EXIT_CONFIG } else { 0 };
-            let _ = error.print();
-            return ExitCode::from(code);
+            return refuse(&error);
         }
     };
     let outcome = match config.command.unwrap_or(Command::Serve) {
@@ -37,6 +34,18 @@ fn main() -> ExitCode {
             ExitCode::from(code(&error))
         }
     }
+}
+
+/// Help and version go to standard output as they are; a mistake is told in one line.
+fn refuse(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let text = error.to_string();
+    let reason = text.lines().next().unwrap_or_default();
+    eprintln!("fitd: {}", reason.trim_start_matches("error: "));
+    ExitCode::from(EXIT_CONFIG)
 }
 
 fn code(error: &anyhow::Error) -> u8 {

@@ -186,3 +186,93 @@ async fn answer(
 ) -> Result<axum::response::Response, Infallible> {
     tower::ServiceExt::oneshot(router, request.map(axum::body::Body::new)).await
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// Longer than anything here may take.
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    /// A service with a store in memory; its address, its shutdown, and its end.
+    async fn started(flags: &[&str]) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<()>) {
+        let arguments = ["fitd", "--store", "memory:"].iter().chain(flags);
+        let config = Config::try_parse_from(arguments).expect("valid flags");
+        let service = open(&config).await.expect("a store in memory");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let shutdown = CancellationToken::new();
+        (address, shutdown.clone(), tokio::spawn(service.run(listener, shutdown)))
+    }
+
+    /// Sends these bytes and reads until the other side closes.
+    async fn exchange(address: SocketAddr, request: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.expect("connected");
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        let mut answer = Vec::new();
+        let _ = timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("closed in time");
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    #[tokio::test]
+    async fn what_is_no_request_of_ours_is_refused() {
+        let (address, _shutdown, _end) = started(&[]).await;
+        let many = (0..101).map(|at| format!("x-{at}: 1\r\n")).collect::<String>();
+        let long = "a".repeat(20 << 10);
+        for (request, status) in [
+            ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), ""),
+            (format!("GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{many}\r\n"), "431"),
+            (format!("GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nx: {long}\r\n\r\n"), "431"),
+            (format!("GET /livez?{long} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"), "414"),
+            ("CONNECT a:80 HTTP/1.1\r\nhost: a:80\r\nconnection: close\r\n\r\n".to_owned(), "403"),
+            ("CONNECT localhost:80 HTTP/1.1\r\nhost: localhost:80\r\nconnection: close\r\n\r\n".to_owned(), "405"),
+            ("POST /fits HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: xchunked\r\n\r\n".to_owned(), "400"),
+        ] {
+            let answer = exchange(address, &request).await;
+            let line = answer.lines().next().unwrap_or_default();
+            assert!(status.is_empty() || line.split(' ').nth(1) == Some(status), "{status}: {answer}");
+            assert!(!line.contains(" 200 "), "{answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_too_long_is_refused_before_it_is_sent() {
+        let (address, _shutdown, _end) = started(&[]).await;
+        let head = "POST /fits HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
+        let answer =
+            exchange(address, &format!("{head}content-length: 99999999\r\nexpect: 100-continue\r\n\r\n")).await;
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+        assert!(answer.contains("\"actual\":99999999"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn beyond_the_cap_connections_are_closed_at_once() {
+        let (address, _shutdown, _end) = started(&["--connections", "1"]).await;
+        let mut first = TcpStream::connect(address).await.expect("connected");
+        first.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n").await.expect("sent");
+        let mut answer = [0; 12];
+        timeout(PATIENCE, first.read_exact(&mut answer)).await.expect("in time").expect("answered");
+        assert_eq!(&answer, b"HTTP/1.1 200");
+        let mut second = TcpStream::connect(address).await.expect("in the backlog");
+        let read = timeout(PATIENCE, second.read(&mut [0; 1])).await.expect("closed in time");
+        assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn shutdown_ends_idle_connections_and_the_service() {
+        let (address, shutdown, end) = started(&[]).await;
+        let mut idle = TcpStream::connect(address).await.expect("connected");
+        idle.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n").await.expect("sent");
+        let mut answer = [0; 12];
+        idle.read_exact(&mut answer).await.expect("answered");
+        shutdown.cancel();
+        timeout(PATIENCE, end).await.expect("ended in time").expect("no panic");
+        let mut rest = Vec::new();
+        timeout(PATIENCE, idle.read_to_end(&mut rest)).await.expect("closed in time").expect("an orderly end");
+        assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
+    }
+}
