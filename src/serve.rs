@@ -4,12 +4,15 @@
 //! event streams for ever when it ends.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -29,6 +32,9 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 const HEADERS_MAX: usize = 100;
 /// The most that a connection buffers, heads included; the edge's own limits on heads lie below it.
 const BUFFER_BYTES_MAX: usize = 128 << 10;
+/// How long, and for how many bytes, a client that was refused may go on sending before its connection is reset.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES_MAX: usize = 64 << 20;
 /// How long answers that are under way may take after a shutdown is asked for.
 const DRAIN: Duration = Duration::from_secs(3);
 /// How long the jobs may take to put running fits back after that.
@@ -157,27 +163,43 @@ async fn accept(listener: &TcpListener, shutdown: &CancellationToken) -> Option<
 async fn serve_connection(stream: TcpStream, router: axum::Router, shutdown: CancellationToken) {
     let _ = stream.set_nodelay(true);
     let io = TokioIo::new(Watchdog::new(stream, WRITE_TIMEOUT));
-    let service = tower::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-        let router = router.clone();
-        async move { answer(router, request).await }
-    });
-    let connection = hyper::server::conn::http1::Builder::new()
+    let service = tower::service_fn(move |request| Box::pin(answer(router.clone(), request)));
+    let mut connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_headers(HEADERS_MAX)
         .max_buf_size(BUFFER_BYTES_MAX)
         .serve_connection(io, TowerToHyperService::new(service));
-    tokio::pin!(connection);
     let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
+        ended = poll_fn(|context| connection.poll_without_shutdown(context)) => ended,
         () = shutdown.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            Pin::new(&mut connection).graceful_shutdown();
+            poll_fn(|context| connection.poll_without_shutdown(context)).await
         }
     };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "connection ended");
+    match ended {
+        Ok(()) => tokio::select! {
+            () = linger(connection.into_parts().io.into_inner()) => {}
+            () = shutdown.cancelled() => {}
+        },
+        Err(error) => tracing::debug!(%error, "connection ended"),
     }
+}
+
+/// Says that there is no more, and lets a client that is still sending a body read why it was refused: closing at once
+/// would reset the connection, and the answer with it.
+async fn linger(mut socket: Watchdog<TcpStream>) {
+    let _ = socket.shutdown().await;
+    let discard = async {
+        let mut buffer = vec![0; 16 << 10];
+        let mut left = LINGER_BYTES_MAX;
+        while let Ok(read @ 1..) = socket.read(&mut buffer).await
+            && read < left
+        {
+            left -= read;
+        }
+    };
+    let _ = tokio::time::timeout(LINGER, discard).await;
 }
 
 async fn answer(
@@ -190,7 +212,6 @@ async fn answer(
 #[cfg(test)]
 mod tests {
     use clap::Parser;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::time::timeout;
 
     use super::*;
