@@ -65,9 +65,8 @@ async fn read(request: Request, limit: u64) -> Result<Bytes, Problem> {
     if let Some(length) = length.filter(|&length| length > limit) {
         return Err(Problem::body_too_large(limit, Some(length)));
     }
-    let collected = async {
-        if encoded { decode(request, limit).await } else { collect(request.into_body(), limit).await }
-    };
+    let collected =
+        async { if encoded { decode(request, limit).await } else { collect(request.into_body(), limit).await } };
     tokio::time::timeout(BODY_TIMEOUT, collected).await.map_err(|_| Problem::request_timeout())?
 }
 
@@ -157,9 +156,8 @@ mod tests {
     use super::*;
 
     /// `{}` in a stored block.
-    const GZIP: &[u8] = &[
-        0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1, 2, 0, 253, 255, b'{', b'}', 0x43, 0xbf, 0xa6, 0xa3, 2, 0, 0, 0,
-    ];
+    const GZIP: &[u8] =
+        &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1, 2, 0, 253, 255, b'{', b'}', 0x43, 0xbf, 0xa6, 0xa3, 2, 0, 0, 0];
 
     /// 100 spaces.
     const GZIP_OF_100: &[u8] = &[31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 83, 80, 160, 61, 0, 0, 35, 0, 111, 163, 100, 0, 0, 0];

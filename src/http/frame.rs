@@ -49,7 +49,9 @@ fn given_id(headers: &HeaderMap) -> Option<String> {
 
 /// The problem that the response stands for: one of ours, or the router's own refusal of a method.
 fn problem_of(response: &Response) -> Option<Problem> {
-    response.extensions().get::<Problem>().cloned().or_else(|| {
-        (response.status() == StatusCode::METHOD_NOT_ALLOWED).then(Problem::method_not_allowed)
-    })
+    response
+        .extensions()
+        .get::<Problem>()
+        .cloned()
+        .or_else(|| (response.status() == StatusCode::METHOD_NOT_ALLOWED).then(Problem::method_not_allowed))
 }

@@ -96,7 +96,9 @@ mod tests {
 
     #[test]
     fn only_hosts_that_cannot_be_rebound_pass() {
-        for host in ["localhost:8080", "a.localhost", "127.0.0.1:80", "[::1]:8080", "10.1.2.3", "FIT.example", "localhost."] {
+        for host in
+            ["localhost:8080", "a.localhost", "127.0.0.1:80", "[::1]:8080", "10.1.2.3", "FIT.example", "localhost."]
+        {
             assert_eq!(outcome(Method::GET, &[("host", host)]), 200, "{host}");
         }
         for host in ["evil.example", "localhost.evil.example", "fit.example.evil", "", "127.0.0.1.evil.example"] {

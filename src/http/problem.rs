@@ -156,7 +156,8 @@ impl Problem {
     }
 
     pub(crate) fn unreadable_body() -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "invalid_json", "the body ended early or is not encoded as it says").closing()
+        Self::new(StatusCode::BAD_REQUEST, "invalid_json", "the body ended early or is not encoded as it says")
+            .closing()
     }
 
     /// All of what is wrong with a document; the first fault speaks for it.
@@ -171,9 +172,7 @@ impl Problem {
 
     pub(crate) fn stream_quota(limit: u64) -> Self {
         let detail = format!("{limit} event streams are open, as many as there may be");
-        Self::new(StatusCode::TOO_MANY_REQUESTS, "stream_quota", detail)
-            .over(limit, Some(limit))
-            .with(RETRY_AFTER, "5")
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "stream_quota", detail).over(limit, Some(limit)).with(RETRY_AFTER, "5")
     }
 
     fn queue_full(limit: u64, queued: u64) -> Self {

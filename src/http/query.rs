@@ -44,7 +44,9 @@ impl Query {
     /// A parameter as what it should be.
     pub(super) fn parse<T: FromStr>(&mut self, name: &str, expected: &str) -> Result<Option<T>, Problem> {
         self.take(name)?
-            .map(|value| value.parse().map_err(|_| Problem::invalid_query(name, format!("{value:?} is not {expected}"))))
+            .map(|value| {
+                value.parse().map_err(|_| Problem::invalid_query(name, format!("{value:?} is not {expected}")))
+            })
             .transpose()
     }
 

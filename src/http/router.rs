@@ -55,7 +55,12 @@ pub(crate) fn router(app: App) -> axum::Router {
 }
 
 /// A strong ETag names bytes, and compressing changes them.
-fn untagged(_: axum::http::StatusCode, _: axum::http::Version, headers: &axum::http::HeaderMap, _: &axum::http::Extensions) -> bool {
+fn untagged(
+    _: axum::http::StatusCode,
+    _: axum::http::Version,
+    headers: &axum::http::HeaderMap,
+    _: &axum::http::Extensions,
+) -> bool {
     !headers.contains_key(axum::http::header::ETAG)
 }
 

@@ -91,8 +91,7 @@ impl Raw {
             violations.push(too_many("too_many_columns", "columns", limits.columns_max, columns));
             return None;
         }
-        let is_table =
-            ["columns", "rows"].iter().all(|name| entries.iter().any(|(key, _)| key == name));
+        let is_table = ["columns", "rows"].iter().all(|name| entries.iter().any(|(key, _)| key == name));
         let columns = if is_table { table(entries, limits, violations) } else { by_name(entries, violations) };
         columns.filter(|_| violations.len() == before)
     }

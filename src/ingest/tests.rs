@@ -37,11 +37,10 @@ fn the_rest_keeps_order_and_how_numbers_were_written() {
 #[test]
 fn every_fault_of_the_data_has_its_code_and_pointer() {
     let cases: &[(&str, &[(&str, &str)])] = &[
-        (r#"{"x": [1, null, "1.0", true]}"#, &[
-            ("invalid_value", "/data/x/1"),
-            ("invalid_value", "/data/x/2"),
-            ("invalid_value", "/data/x/3"),
-        ]),
+        (
+            r#"{"x": [1, null, "1.0", true]}"#,
+            &[("invalid_value", "/data/x/1"), ("invalid_value", "/data/x/2"), ("invalid_value", "/data/x/3")],
+        ),
         (r#"{"x": [[1]], "y": [{}]}"#, &[("invalid_value", "/data/x/0"), ("invalid_value", "/data/y/0")]),
         (r#"{"x": ["a", "b"]}"#, &[("invalid_value", "/data/x")]),
         (r#"{"a/b": 1, "y": [1]}"#, &[("invalid_value", "/data/a~1b")]),
@@ -53,10 +52,10 @@ fn every_fault_of_the_data_has_its_code_and_pointer() {
         (r#"{"columns": ["x", "y"], "rows": [[1, 2, 3]]}"#, &[("dimension_mismatch", "/data/rows/0")]),
         (r#"{"columns": ["x", "x"], "rows": [[1, 2]]}"#, &[("duplicate_field", "/data/columns/1")]),
         (r#"{"columns": ["x", 2], "rows": [[1, 2]]}"#, &[("invalid_value", "/data/columns/1")]),
-        (r#"{"columns": ["x"], "rows": [[1], [null], 3]}"#, &[
-            ("invalid_value", "/data/rows/2"),
-            ("invalid_value", "/data/rows/1/0"),
-        ]),
+        (
+            r#"{"columns": ["x"], "rows": [[1], [null], 3]}"#,
+            &[("invalid_value", "/data/rows/2"), ("invalid_value", "/data/rows/1/0")],
+        ),
         (r#"{"columns": [], "rows": []}"#, &[("dimension_mismatch", "/data/columns")]),
         (r#"{"columns": ["x"], "rows": []}"#, &[("dimension_mismatch", "/data/rows")]),
         (r#"{"columns": ["x"], "rows": [[1]], "z": 1}"#, &[("unknown_field", "/data/z")]),

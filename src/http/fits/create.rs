@@ -95,9 +95,10 @@ fn plan(app: &App, draft: &Draft) -> Result<Response, Problem> {
 fn idempotency_key(headers: &HeaderMap, uri: &Uri, body: &[u8]) -> Result<Option<IdempotencyKey>, Problem> {
     let mut keys = headers.get_all("idempotency-key").iter();
     let Some(key) = keys.next() else { return Ok(None) };
-    let key = key.to_str().ok().filter(|key| {
-        (1..=KEY_BYTES_MAX).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
-    });
+    let key = key
+        .to_str()
+        .ok()
+        .filter(|key| (1..=KEY_BYTES_MAX).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()));
     let (Some(key), None) = (key, keys.next()) else { return Err(Problem::invalid_idempotency_key()) };
     let target = uri.path_and_query().map_or("", |target| target.as_str());
     let digest = Sha256::new().chain_update(target).chain_update([0]).chain_update(body).finalize();

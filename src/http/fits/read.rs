@@ -5,9 +5,9 @@ use axum::http::header::{ETAG, HeaderValue, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use super::FitPath;
 use super::answer::{self, etag};
 use super::prefer::{self, WAIT_SECONDS_MAX};
-use super::FitPath;
 use crate::http::App;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
@@ -40,7 +40,8 @@ pub(in crate::http) async fn read(
 /// Whether the client has this state already. `If-None-Match` compares weakly (RFC 9110).
 fn is_match(headers: &HeaderMap, tag: &str) -> bool {
     let values = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).map(str::trim).any(|candidate| {
-        candidate == "*" || candidate.strip_prefix("W/").unwrap_or(candidate) == tag
-    })
+    values
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|candidate| candidate == "*" || candidate.strip_prefix("W/").unwrap_or(candidate) == tag)
 }

@@ -194,12 +194,7 @@ fn read(
     }
 }
 
-fn columns(
-    nodes: Vec<Node>,
-    pointer: &str,
-    context: &Context<'_>,
-    faults: &mut Vec<Violation>,
-) -> Option<Value> {
+fn columns(nodes: Vec<Node>, pointer: &str, context: &Context<'_>, faults: &mut Vec<Violation>) -> Option<Value> {
     let before = faults.len();
     let mut seen = std::collections::HashSet::new();
     let mut names = Vec::with_capacity(nodes.len());

@@ -100,12 +100,7 @@ impl Fields {
     }
 
     /// One of a few words.
-    pub(crate) fn word<T: Copy>(
-        &mut self,
-        name: &str,
-        words: &[(&str, T)],
-        faults: &mut Vec<Violation>,
-    ) -> Option<T> {
+    pub(crate) fn word<T: Copy>(&mut self, name: &str, words: &[(&str, T)], faults: &mut Vec<Violation>) -> Option<T> {
         let node = self.take(name)?;
         let known = match &node {
             Node::Text(text) => words.iter().find(|(word, _)| word == text).map(|(_, value)| *value),

@@ -240,9 +240,8 @@ fn labels(fields: &mut Fields, limits: &Limits, faults: &mut Vec<Violation>) -> 
                 let longest = key.len().max(value.len()) as u64;
                 if longest > limits.label_bytes_max {
                     let detail = format!("a label's key and its value have at most {} bytes", limits.label_bytes_max);
-                    faults.push(
-                        Violation::new(pointer, "limit_exceeded", detail).over(limits.label_bytes_max, longest),
-                    );
+                    faults
+                        .push(Violation::new(pointer, "limit_exceeded", detail).over(limits.label_bytes_max, longest));
                 } else {
                     labels.insert(key, value);
                 }

@@ -18,7 +18,9 @@ fn read(body: &str) -> Result<Request, Vec<Violation>> {
 /// A fit of a line with these fields beside data and model.
 fn with(fields: &str) -> Result<Request, Vec<Violation>> {
     let comma = if fields.is_empty() { "" } else { "," };
-    read(&format!(r#"{{"data": {{"x": [0, 1, 2], "w": [1, 1, 2], "y": [1, 2, 4]}}, "model": "linear"{comma}{fields}}}"#))
+    read(&format!(
+        r#"{{"data": {{"x": [0, 1, 2], "w": [1, 1, 2], "y": [1, 2, 4]}}, "model": "linear"{comma}{fields}}}"#
+    ))
 }
 
 fn faults(outcome: Result<Request, Vec<Violation>>) -> Vec<(&'static str, String)> {
@@ -52,25 +54,25 @@ fn every_fault_has_its_code_and_pointer() {
         (r#""stop": {"max_iterations": 1e3}"#, &[("invalid_value", "/stop/max_iterations")]),
         (r#""stop": {"max_iterations": 18446744073709551616}"#, &[("invalid_value", "/stop/max_iterations")]),
         (r#""stop": {"max_iterations": 1000000000000000}"#, &[("limit_exceeded", "/stop/max_iterations")]),
-        (r#""stop": {"max_seconds": 1e9, "never": 1}"#, &[
-            ("limit_exceeded", "/stop/max_seconds"),
-            ("unknown_field", "/stop/never"),
-        ]),
+        (
+            r#""stop": {"max_seconds": 1e9, "never": 1}"#,
+            &[("limit_exceeded", "/stop/max_seconds"), ("unknown_field", "/stop/never")],
+        ),
         (r#""stop": 5"#, &[("invalid_value", "/stop")]),
         (r#""optimizer": "adam""#, &[("invalid_value", "/optimizer")]),
-        (r#""optimizer": {"kind": "gradient_descent", "learning_rate": 0}"#, &[(
-            "invalid_value",
-            "/optimizer/learning_rate",
-        )]),
-        (r#""optimizer": {"kind": "gradient_descent", "learning_rate": "fast", "beta": 1}"#, &[
-            ("invalid_value", "/optimizer/learning_rate"),
-            ("unknown_field", "/optimizer/beta"),
-        ]),
+        (
+            r#""optimizer": {"kind": "gradient_descent", "learning_rate": 0}"#,
+            &[("invalid_value", "/optimizer/learning_rate")],
+        ),
+        (
+            r#""optimizer": {"kind": "gradient_descent", "learning_rate": "fast", "beta": 1}"#,
+            &[("invalid_value", "/optimizer/learning_rate"), ("unknown_field", "/optimizer/beta")],
+        ),
         (r#""optimizer": {"learning_rate": 1}"#, &[("missing_field", "/optimizer/kind")]),
-        (r#""penalty": {"l2": -1, "l1": 0.5}"#, &[
-            ("invalid_value", "/penalty/l2"),
-            ("unsupported_value", "/penalty/l1"),
-        ]),
+        (
+            r#""penalty": {"l2": -1, "l1": 0.5}"#,
+            &[("invalid_value", "/penalty/l2"), ("unsupported_value", "/penalty/l1")],
+        ),
         (r#""start": {"x": 1, "z": 2, "w": null}"#, &[("invalid_value", "/start/w"), ("invalid_value", "/start/z")]),
         (r#""start": "ones""#, &[("invalid_value", "/start")]),
         (r#""weights": {"column": "v"}"#, &[("unknown_column", "/weights/column")]),
@@ -91,11 +93,14 @@ fn every_fault_has_its_code_and_pointer() {
 fn models_are_checked_against_the_columns() {
     let data = r#""data": {"x": [0, 1], "z": [1, 2], "y": [1, 2]}"#;
     let cases: &[(&str, &[(&str, &str)])] = &[
-        (r#"{"kind": "linear", "features": ["x", "q", "x"], "target": "t"}"#, &[
-            ("unknown_column", "/model/features/1"),
-            ("invalid_value", "/model/features/2"),
-            ("unknown_column", "/model/target"),
-        ]),
+        (
+            r#"{"kind": "linear", "features": ["x", "q", "x"], "target": "t"}"#,
+            &[
+                ("unknown_column", "/model/features/1"),
+                ("invalid_value", "/model/features/2"),
+                ("unknown_column", "/model/target"),
+            ],
+        ),
         (r#"{"kind": "polynomial", "degree": 2}"#, &[("missing_field", "/model/feature")]),
         (r#"{"kind": "polynomial", "feature": "x", "degree": 1000000000}"#, &[("model_too_large", "/model/degree")]),
         (r#"{"kind": "polynomial", "feature": "x", "degree": -1}"#, &[("invalid_value", "/model/degree")]),
