@@ -27,11 +27,39 @@ pub(crate) enum StoreError {
     },
     /// SQLite refused.
     #[error("the store did not answer as expected")]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(#[source] rusqlite::Error),
     /// The operating system refused.
     #[error("the store's files cannot be used")]
-    Io(#[from] std::io::Error),
+    Io(#[source] std::io::Error),
     /// The store is closing.
     #[error("the store is closed")]
     Closed,
+}
+
+impl StoreError {
+    /// Whether the fault lies in one record alone, so that the others can go on.
+    pub(super) fn damaged_record(&self) -> Option<&'static str> {
+        match self {
+            Self::Corrupt { what } | Self::Decode { what, .. } => Some(what),
+            _ => None,
+        }
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
+            _ => Self::Sqlite(error),
+        }
+    }
+}
+
+impl From<std::io::Error> for StoreError {
+    fn from(error: std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::Full,
+            _ => Self::Io(error),
+        }
+    }
 }

@@ -12,14 +12,16 @@ use jiff::Timestamp;
 
 use crate::descent::Dataset;
 use crate::fit::{
-    DatasetId, DatasetInfo, Event, EventId, FitId, FitRecord, HistoryBlock, HistoryShape, Labels, Outcome, Predictor,
-    Progress, Spec, Status, Tenant,
+    DatasetInfo, Event, EventId, FitId, FitRecord, HistoryBlock, HistoryShape, Labels, Outcome, Predictor, Progress,
+    Spec, Status, Tenant,
 };
 
 mod codec;
 mod error;
+mod life;
 mod memory;
 mod open;
+mod series;
 mod sqlite;
 
 #[cfg(test)]

@@ -1,0 +1,232 @@
+//! How fits come and go: creation with key and data, replays, deletion. Runs in the writer's transaction.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::blobs::PendingFile;
+use super::rows::{self, nanoseconds, whole};
+use super::writer::Write;
+use crate::fit::{DatasetId, DatasetInfo, Event, EventId, EventKind, FitId, Labels, Spec, Tenant};
+use crate::store::life::{Documents, KEY_LIFE, Life};
+use crate::store::{Counts, Created, IdempotencyKey, NewFit, StoreError, codec};
+
+/// A fit to create, with everything encoded before the writer's turn.
+pub(super) struct Admission {
+    id: FitId,
+    tenant: Tenant,
+    labels: Arc<Labels>,
+    spec: Arc<Spec>,
+    info: DatasetInfo,
+    labels_document: Vec<u8>,
+    spec_document: Vec<u8>,
+    info_document: Vec<u8>,
+    key: Option<IdempotencyKey>,
+    created_at: Timestamp,
+    queue_max: u64,
+}
+
+/// Where the data of a fit to create is.
+pub(super) enum Columns {
+    Inline(Vec<u8>),
+    File(PendingFile),
+    /// A reader found it stored already.
+    Stored,
+}
+
+/// What became of an admission.
+pub(super) enum Admitted {
+    Answer(Created),
+    /// The data was removed since the reader found it: come again with it.
+    DataGone,
+}
+
+impl Admission {
+    pub(super) fn new(fit: &NewFit) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: fit.id,
+            tenant: fit.tenant.clone(),
+            labels: fit.labels.clone(),
+            spec: fit.spec.clone(),
+            info: fit.dataset.info.clone(),
+            labels_document: codec::document("label document", &fit.labels)?,
+            spec_document: codec::document("specification", &fit.spec)?,
+            info_document: codec::document("dataset description", &fit.dataset.info)?,
+            key: fit.idempotency.clone(),
+            created_at: fit.created_at,
+            queue_max: fit.queue_max,
+        })
+    }
+}
+
+/// Stores the fit with all that belongs to it, or says why not.
+pub(super) fn create(write: &mut Write<'_>, new: &Admission, columns: Columns) -> Result<Admitted, StoreError> {
+    let connection = write.connection;
+    if let Some(key) = &new.key
+        && let Some(used) = replay(connection, &new.tenant, key, new.created_at)?
+    {
+        return Ok(Admitted::Answer(used));
+    }
+    let queued = counts(connection)?.queued;
+    if queued >= new.queue_max {
+        return Ok(Admitted::Answer(Created::QueueFull { queued }));
+    }
+    let Some(dataset) = refer(write, new, columns)? else { return Ok(Admitted::DataGone) };
+    let life = Life::new(new.created_at);
+    insert(connection, new, &life, dataset.id)?;
+    rows::save_event(connection, new.id, Event { id: EventId::QUEUED, kind: EventKind::Queued, at: new.created_at })?;
+    insert_labels(connection, new)?;
+    insert_key(connection, new)?;
+    let documents = Documents {
+        labels: new.labels.clone(),
+        spec: new.spec.clone(),
+        dataset: Arc::new(dataset),
+        progress: None,
+        outcome: None,
+    };
+    Ok(Admitted::Answer(Created::New(life.record(new.id, new.tenant.clone(), documents))))
+}
+
+/// What the key made, if it still counts.
+pub(super) fn replay(
+    connection: &Connection,
+    tenant: &Tenant,
+    key: &IdempotencyKey,
+    now: Timestamp,
+) -> Result<Option<Created>, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT fingerprint, fit FROM idempotency WHERE tenant = ?1 AND key = ?2 AND used_at > ?3")?;
+    let used = params![tenant.as_str(), key.key, nanoseconds(oldest_key(now))];
+    let found =
+        statement.query_row(used, |row| Ok((row.get::<_, [u8; 32]>(0)?, FitId::from_bytes(row.get(1)?)))).optional()?;
+    match found {
+        None => Ok(None),
+        Some((fingerprint, _)) if fingerprint != key.fingerprint => Ok(Some(Created::KeyReused)),
+        Some((_, fit)) => Ok(rows::load_record(connection, fit)?.map(Created::Replayed)),
+    }
+}
+
+/// Whether this data is stored already.
+pub(super) fn has_data(connection: &Connection, tenant: &Tenant, sha256: &str) -> Result<bool, StoreError> {
+    Ok(find_data(connection, tenant, sha256)?.is_some())
+}
+
+/// Removes the fit with all that belongs to it.
+pub(super) fn delete(write: &mut Write<'_>, tenant: &Tenant, id: FitId) -> Result<bool, StoreError> {
+    let connection = write.connection;
+    let mut statement = connection.prepare_cached("DELETE FROM fit WHERE id = ?1 AND tenant = ?2 RETURNING dataset")?;
+    let mut deleted = statement.query(params![id.as_bytes(), tenant.as_str()])?;
+    let dataset = deleted.next()?.map(|row| rows::dataset_id(row, 0)).transpose()?;
+    // The statement has to run to its end to be done.
+    while deleted.next()?.is_some() {}
+    let Some(dataset) = dataset else { return Ok(false) };
+    connection.prepare_cached("UPDATE dataset SET refs = refs - 1 WHERE id = ?1")?.execute([dataset.as_bytes()])?;
+    let mut statement = connection.prepare_cached("SELECT file FROM dataset WHERE id = ?1 AND refs = 0")?;
+    let unreferenced: Option<Option<String>> =
+        statement.query_row([dataset.as_bytes()], |row| row.get(0)).optional()?;
+    if let Some(file) = unreferenced {
+        connection.prepare_cached("DELETE FROM dataset WHERE id = ?1")?.execute([dataset.as_bytes()])?;
+        file.into_iter().for_each(|file| write.discard(file));
+    }
+    Ok(true)
+}
+
+/// How many fits are queued and running.
+pub(super) fn counts(connection: &Connection) -> Result<Counts, StoreError> {
+    let tally = "SELECT (SELECT fits FROM tally WHERE status = 'queued'),
+                        (SELECT fits FROM tally WHERE status = 'running')";
+    let mut statement = connection.prepare_cached(tally)?;
+    let mut found = statement.query([])?;
+    let row = found.next()?.ok_or(StoreError::Corrupt { what: "tally" })?;
+    Ok(Counts { queued: rows::natural(row, 0)?, running: rows::natural(row, 1)? })
+}
+
+fn find_data(connection: &Connection, tenant: &Tenant, sha256: &str) -> Result<Option<DatasetInfo>, StoreError> {
+    let mut statement =
+        connection.prepare_cached("SELECT info FROM dataset WHERE tenant = ?1 AND sha256 = ?2 AND damaged = 0")?;
+    let info: Option<Vec<u8>> = statement.query_row(params![tenant.as_str(), sha256], |row| row.get(0)).optional()?;
+    info.map(|info| codec::read_document("dataset description", &info)).transpose()
+}
+
+/// Takes one more reference to the data, storing it if it is new. Nothing if it was expected to be there and is not.
+fn refer(write: &mut Write<'_>, new: &Admission, columns: Columns) -> Result<Option<DatasetInfo>, StoreError> {
+    let connection = write.connection;
+    if let Some(info) = find_data(connection, &new.tenant, &new.info.sha256)? {
+        let more = "UPDATE dataset SET refs = refs + 1 WHERE id = ?1";
+        connection.prepare_cached(more)?.execute([info.id.as_bytes()])?;
+        return Ok(Some(info));
+    }
+    let file = match &columns {
+        Columns::Inline(_) => None,
+        Columns::File(file) => Some(file.name()),
+        Columns::Stored => return Ok(None),
+    };
+    let id = new.info.id;
+    let insert = "INSERT INTO dataset (id, tenant, sha256, refs, file, info) VALUES (?1, ?2, ?3, 1, ?4, ?5)";
+    let values = params![id.as_bytes(), new.tenant.as_str(), new.info.sha256, file, new.info_document];
+    connection.prepare_cached(insert)?.execute(values)?;
+    match columns {
+        Columns::Inline(bytes) => {
+            let insert = "INSERT INTO dataset_inline (dataset, columns) VALUES (?1, ?2)";
+            connection.prepare_cached(insert)?.execute(params![id.as_bytes(), bytes])?;
+        }
+        Columns::File(file) => write.keep(file),
+        Columns::Stored => {}
+    }
+    Ok(Some(new.info.clone()))
+}
+
+fn insert(connection: &Connection, new: &Admission, life: &Life, dataset: DatasetId) -> Result<(), StoreError> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO fit (id, tenant, version, status, attempt, cancel_requested, created_at, lost_leases, last_event,
+             dataset, labels, spec)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    )?;
+    statement.execute(params![
+        new.id.as_bytes(),
+        new.tenant.as_str(),
+        whole(life.version),
+        life.status.as_str(),
+        life.attempt,
+        life.cancel_requested,
+        nanoseconds(life.created_at),
+        life.lost_leases,
+        whole(life.last_event.0),
+        dataset.as_bytes(),
+        new.labels_document,
+        new.spec_document,
+    ])?;
+    Ok(())
+}
+
+fn insert_labels(connection: &Connection, new: &Admission) -> Result<(), StoreError> {
+    let mut statement =
+        connection.prepare_cached("INSERT INTO label (tenant, key, value, fit) VALUES (?1, ?2, ?3, ?4)")?;
+    for (key, value) in &*new.labels {
+        statement.execute(params![new.tenant.as_str(), key, value, new.id.as_bytes()])?;
+    }
+    Ok(())
+}
+
+/// Stores the key, and forgets those that do not count any more.
+fn insert_key(connection: &Connection, new: &Admission) -> Result<(), StoreError> {
+    let Some(key) = &new.key else { return Ok(()) };
+    let old = nanoseconds(oldest_key(new.created_at));
+    connection.prepare_cached("DELETE FROM idempotency WHERE used_at <= ?1")?.execute([old])?;
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO idempotency (tenant, key, fingerprint, fit, used_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    statement.execute(params![
+        new.tenant.as_str(),
+        key.key,
+        key.fingerprint,
+        new.id.as_bytes(),
+        nanoseconds(new.created_at)
+    ])?;
+    Ok(())
+}
+
+fn oldest_key(now: Timestamp) -> Timestamp {
+    now.checked_sub(KEY_LIFE).unwrap_or(Timestamp::MIN)
+}

@@ -1,0 +1,169 @@
+//! What only a store on disk promises: it comes back, it has one owner, and it is never taken for what it is not.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::fit::{Outcome, Status};
+use crate::store::conformance::{at, beat_of, checkpoint, claimed, created, end_of, failed, sized, small};
+
+fn place() -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("fitd.db");
+    (directory, path)
+}
+
+async fn open(path: &Path) -> Result<SqliteStore, StoreError> {
+    SqliteStore::open(path.to_owned()).await
+}
+
+fn data_files(path: &Path) -> Vec<PathBuf> {
+    fs::read_dir(door::beside(path, ".d")).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+#[tokio::test]
+async fn a_reopened_store_has_everything() {
+    let (_directory, path) = place();
+    let store = open(&path).await.unwrap();
+    let (ended, resumed) = (created(&store, sized(1, 40_000)).await, created(&store, small(2)).await);
+    let claim = claimed(&store, 1).await;
+    store.finish(end_of(&claim, 2)).await.unwrap();
+    let claim = claimed(&store, 3).await;
+    store.heartbeat(Heartbeat { checkpoint: Some(checkpoint(5)), ..beat_of(&claim, 4) }).await.unwrap();
+    let before = store.fit(&ended.tenant, ended.id).await.unwrap();
+    drop(store);
+
+    let store = open(&path).await.unwrap();
+    assert_eq!(store.fit(&ended.tenant, ended.id).await.unwrap(), before);
+    assert_eq!(before.unwrap().outcome, Some(failed()));
+    assert_eq!(store.recover(at(5), true, 3).await.unwrap(), 1);
+    let claim = claimed(&store, 6).await;
+    assert_eq!((claim.record.id, claim.record.attempt), (resumed.id, 2));
+    assert_eq!(claim.checkpoint, Some(checkpoint(5)));
+    assert_eq!(data_files(&path).len(), 1);
+    assert!(store.delete(&ended.tenant, ended.id).await.unwrap());
+    drop(store);
+    assert!(data_files(&path).is_empty());
+}
+
+#[tokio::test]
+async fn a_store_has_one_owner() {
+    let (_directory, path) = place();
+    let store = open(&path).await.unwrap();
+    assert!(matches!(open(&path).await, Err(StoreError::Locked { .. })));
+    created(&store, small(1)).await;
+    drop(store);
+    open(&path).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_not_a_store_is_refused_and_left_alone() {
+    let foreign = {
+        let (_directory, path) = place();
+        rusqlite::Connection::open(&path).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
+        fs::read(&path).unwrap()
+    };
+    let (_directory, path) = place();
+    drop(open(&path).await.unwrap());
+    let ours = fs::read(&path).unwrap();
+    let mut newer = ours.clone();
+    newer[63] += 1;
+    let cut = ours[..ours.len() - 4096].to_vec();
+    for content in [Vec::new(), b"not a database".repeat(20), foreign, newer, cut] {
+        fs::write(&path, &content).unwrap();
+        assert!(matches!(open(&path).await, Err(StoreError::Unusable { .. })), "{} bytes", content.len());
+        assert_eq!(fs::read(&path).unwrap(), content);
+    }
+    fs::write(&path, ours).unwrap();
+    open(&path).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_missing_file_with_its_data_still_there_is_refused() {
+    let (_directory, path) = place();
+    let store = open(&path).await.unwrap();
+    created(&store, sized(1, 40_000)).await;
+    drop(store);
+    fs::remove_file(&path).unwrap();
+    assert!(matches!(open(&path).await, Err(StoreError::Unusable { .. })));
+    assert_eq!(data_files(&path).len(), 1);
+}
+
+#[tokio::test]
+async fn an_unreachable_place_is_an_io_error() {
+    let (directory, path) = place();
+    assert!(matches!(open(&directory.path().join("missing/fitd.db")).await, Err(StoreError::Io(_))));
+    fs::write(&path, "a file").unwrap();
+    assert!(matches!(open(&path.join("fitd.db")).await, Err(StoreError::Io(_))));
+}
+
+#[tokio::test]
+async fn damaged_data_fails_its_fit_alone() {
+    for rows in [4, 40_000] {
+        let (_directory, path) = place();
+        let store = open(&path).await.unwrap();
+        let (bad, good) = (created(&store, sized(1, rows)).await, created(&store, small(2)).await);
+        drop(store);
+        match data_files(&path).first() {
+            Some(file) => {
+                let mut bytes = fs::read(file).unwrap();
+                bytes[5000] ^= 1;
+                fs::write(file, bytes).unwrap();
+            }
+            None => flip(&path, "dataset_inline", "columns", bad.dataset.id.as_bytes()),
+        }
+        let store = open(&path).await.unwrap();
+        assert_eq!(claimed(&store, 1).await.record.id, good.id);
+        let fit = store.fit(&bad.tenant, bad.id).await.unwrap().unwrap();
+        let Some(Outcome::Failed(error)) = fit.outcome else { panic!("{:?}", fit.status) };
+        assert_eq!(error.code, "corrupt");
+        let again = created(&store, sized(1, rows)).await;
+        assert_ne!(again.dataset.id, bad.dataset.id, "a new fit gets its own good data");
+        assert_eq!(claimed(&store, 2).await.dataset.rows(), rows);
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_checkpoint_fails_its_fit_alone() {
+    let (_directory, path) = place();
+    let store = open(&path).await.unwrap();
+    let (bad, good) = (created(&store, small(1)).await, created(&store, small(2)).await);
+    let claim = claimed(&store, 1).await;
+    store.release(Heartbeat { checkpoint: Some(checkpoint(5)), ..beat_of(&claim, 2) }).await.unwrap();
+    drop(store);
+    flip(&path, "checkpoint", "state", bad.id.as_bytes());
+    let store = open(&path).await.unwrap();
+    assert_eq!(claimed(&store, 3).await.record.id, good.id);
+    assert_eq!(store.fit(&bad.tenant, bad.id).await.unwrap().unwrap().status, Status::Failed);
+}
+
+#[tokio::test]
+async fn a_failing_command_fails_alone() {
+    let (_directory, path) = place();
+    let store = open(&path).await.unwrap();
+    let twice = small(1);
+    created(&store, twice.clone()).await;
+    let (again, other) = tokio::join!(store.create(twice), store.create(small(2)));
+    assert!(matches!(again, Err(StoreError::Sqlite(_))), "an id is used once");
+    assert!(matches!(other, Ok(Created::New(_))));
+    assert_eq!(store.counts().await.unwrap().queued, 2);
+}
+
+#[tokio::test]
+async fn leftover_data_files_are_removed() {
+    let (_directory, path) = place();
+    drop(open(&path).await.unwrap());
+    for name in ["orphan.bin", "orphan.bin.tmp"] {
+        fs::write(door::beside(&path, ".d").join(name), "x").unwrap();
+    }
+    open(&path).await.unwrap();
+    assert!(data_files(&path).is_empty());
+}
+
+/// Changes the first byte of a blob, as a failing disk would.
+fn flip(path: &Path, table: &str, column: &str, key: &[u8]) {
+    let connection = rusqlite::Connection::open(path).unwrap();
+    let owner = if table == "dataset_inline" { "dataset" } else { "fit" };
+    let flip = format!("UPDATE {table} SET {column} = CAST(x'ff' || substr({column}, 2) AS BLOB) WHERE {owner} = ?1");
+    assert_eq!(connection.execute(&flip, [key]).unwrap(), 1);
+}
