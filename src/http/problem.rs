@@ -12,8 +12,8 @@ use serde::Serialize;
 
 use crate::fit::Violation;
 use crate::ingest::{IngestError, VIOLATIONS_MAX};
+use crate::jobs::StoreError;
 use crate::jobs::{PredictError, SubmitError};
-use crate::store::StoreError;
 
 /// An answer that says what is wrong. It becomes a body in `frame`, where the request's id is known.
 #[derive(Clone, Debug)]

@@ -42,7 +42,10 @@ use crate::descent::{Dataset, Estimate, Predictions};
 use crate::fit::{
     Event, EventId, FitId, FitRecord, HistoryBlock, HistoryShape, Labels, Progress, Spec, Status, Tenant, Violation,
 };
-use crate::store::{Counts, IdempotencyKey, ListQuery, Page, Store, StoreError};
+use crate::store::{Counts, Page, Store};
+
+// What the edge needs of the store, it takes from here: the jobs are the only door.
+pub(crate) use crate::store::{IdempotencyKey, ListQuery, StoreError};
 
 pub(crate) use settings::JobSettings;
 

@@ -16,8 +16,8 @@ use crate::http::body::JsonBody;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::http::{App, json, wire};
+use crate::jobs::IdempotencyKey;
 use crate::jobs::{Draft, Submitted};
-use crate::store::IdempotencyKey;
 
 const KEY_BYTES_MAX: usize = 255;
 

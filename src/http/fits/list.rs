@@ -11,7 +11,7 @@ use crate::fit::{FitId, Status, Tenant};
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::http::{App, json};
-use crate::store::ListQuery;
+use crate::jobs::ListQuery;
 
 const LIMIT_DEFAULT: u64 = 50;
 const LIMIT_MAX: u64 = 1000;

@@ -1,3 +1,5 @@
+//! What the client is told of each way in which a run can end.
+
 use super::*;
 use crate::descent::{Band, Choice, Suggestion, Value as Numeric};
 use crate::fit::Status;
