@@ -117,6 +117,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("store", &["descent", "fit"]),
     ("jobs", &["descent", "fit", "store"]),
     ("http", &["config", "descent", "fit", "ingest", "jobs", "plot"]),
+    ("serve", &["config", "http", "jobs", "store"]),
 ];
 
 #[test]

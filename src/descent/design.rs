@@ -121,6 +121,9 @@ impl Design {
             let mut triangle = Triangle::empty(width + 1);
             let mut block = vec![0.0; (width + 1) * BLOCK_ROWS];
             for from in (chunk * chunk_rows..end).step_by(BLOCK_ROWS) {
+                if team.abandoned() {
+                    return;
+                }
                 let rows = BLOCK_ROWS.min(end - from);
                 let block = &mut block[..(width + 1) * rows];
                 self.fill(from, rows, &mut block[..width * rows]);

@@ -53,8 +53,8 @@ pub trait Team: Sync {
     /// See the trait.
     fn each(&self, count: usize, task: &(dyn Fn(usize) + Sync));
 
-    /// Whether nobody wants the result any more. Asked while the rows are prepared, before the first step; a run whose
-    /// team says so ends as [`Outcome::Abandoned`]. An implementation may then leave out the remaining tasks.
+    /// Whether nobody wants the result any more. Asked once a block while the rows are prepared, before the first step;
+    /// a run whose team says so then ends as [`Outcome::Abandoned`]. Afterwards the observer is asked instead.
     fn abandoned(&self) -> bool {
         false
     }

@@ -35,7 +35,7 @@ pub fn predict(
         match data.column(&name) {
             Some(column) => features.push(column.as_ref()),
             None => {
-                return Err(fault(String::new(), "missing_field", format!("the model needs a column called {name}")));
+                return Err(fault(String::new(), "unknown_column", format!("the model needs a column called {name}")));
             }
         }
     }

@@ -43,7 +43,8 @@ use crate::fit::{
     Event, EventId, FitId, FitRecord, HistoryBlock, HistoryShape, Labels, Progress, Spec, Status, Tenant, Violation,
 };
 use crate::store::{Counts, Page, Store};
-/// What the edge needs of the store comes through this door.
+
+// What the edge needs of the store, it takes from here: the jobs are the only door.
 pub(crate) use crate::store::{IdempotencyKey, ListQuery, StoreError};
 
 pub(crate) use settings::JobSettings;

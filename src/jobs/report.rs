@@ -7,9 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::plan::from_choice;
 use crate::descent::{self, Divergence, Inference, Report, StopReason};
-use crate::fit::{
-    FitError, FitResult, Metrics, Optimum, Outcome, Parameter, PredictionBand, Predictor, Setting, Spec, Warning,
-};
+use crate::fit::{FitError, FitResult, Metrics, Optimum, Outcome, Parameter, PredictionBand, Predictor, Warning};
 
 /// How a fit ended, and what predictions need where it has coefficients.
 pub(super) fn ending(outcome: descent::Outcome) -> (Outcome, Option<Predictor>) {

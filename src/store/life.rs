@@ -6,12 +6,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::Lease;
 use crate::fit::{
     DatasetInfo, Event, EventId, EventKind, FitError, FitId, FitRecord, Labels, Outcome, Progress, Spec, Status, Tenant,
 };
+
+/// How long an idempotency key counts from its first use.
+pub(super) const KEY_LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// The part of a fit that changes by rules.
 #[derive(Clone, Debug, PartialEq)]

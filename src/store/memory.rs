@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use super::life::{Cancelled, Documents, Ending, Life};
+use super::life::{Cancelled, Documents, Ending, KEY_LIFE, Life};
 use super::series::{self, Extent};
 use super::{
     Claim, Counts, Created, Finish, Finished, Heartbeat, IdempotencyKey, Lease, ListQuery, NewFit, Page, Store,
@@ -19,9 +19,6 @@ use crate::fit::{
     DatasetInfo, Event, EventId, EventKind, FitId, FitRecord, HistoryBlock, HistoryShape, Predictor, Progress, Status,
     Tenant,
 };
-
-/// How long an idempotency key counts.
-pub(super) const KEY_LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// See the module.
 #[derive(Default)]

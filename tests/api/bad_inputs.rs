@@ -148,10 +148,10 @@ fn choices() -> Vec<Case> {
         field("foreign feature", "/model/features", json!(["x", "z"]), "unknown_column").at("/model/features/1"),
         field("feature twice", "/model/features", json!(["x", "x"]), "invalid_value").at("/model/features/1"),
         field("target as a feature", "/model/features", json!(["x", "y"]), "invalid_value").at("/model/features/1"),
-        field("degree 21", "/model", polynomial(json!(21)), "model_too_large").at("/model/degree"),
-        field("degree 10^9", "/model", polynomial(json!(1_000_000_000)), "model_too_large").at("/model/degree"),
-        field("degree -1", "/model", polynomial(json!(-1)), "invalid_value").at("/model/degree"),
-        field("degree 1.5", "/model", polynomial(json!(1.5)), "invalid_value").at("/model/degree"),
+        field("degree 21", "/model", polynomial(&json!(21)), "model_too_large").at("/model/degree"),
+        field("degree 10^9", "/model", polynomial(&json!(1_000_000_000)), "model_too_large").at("/model/degree"),
+        field("degree -1", "/model", polynomial(&json!(-1)), "invalid_value").at("/model/degree"),
+        field("degree 1.5", "/model", polynomial(&json!(1.5)), "invalid_value").at("/model/degree"),
         field("unknown loss", "/loss", json!("cubed"), "invalid_value"),
         field("unknown optimizer", "/optimizer", json!("magic"), "invalid_value"),
         field("unknown schedule", "/optimizer/schedule", json!("weekly"), "invalid_value"),
@@ -164,7 +164,7 @@ fn choices() -> Vec<Case> {
     ]
 }
 
-fn polynomial(degree: Value) -> Value {
+fn polynomial(degree: &Value) -> Value {
     json!({"kind": "polynomial", "feature": "x", "degree": degree, "target": "y"})
 }
 

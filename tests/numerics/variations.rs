@@ -188,7 +188,7 @@ fn predictions_of_a_cubic_in_the_millions_keep_their_digits() {
         assert!((ours - y).abs() < 1e-9, "{ours} for {y}");
     }
     let missing = Dataset::new(vec![("z".to_owned(), vec![1.0])]).expect("a dataset");
-    assert_eq!(predict(&model, &report.predictor, &missing, None).expect_err("no x").code, "missing_field");
+    assert_eq!(predict(&model, &report.predictor, &missing, None).expect_err("no x").code, "unknown_column");
 }
 
 /// The textbook's formulas for a line: s²(1/n + (x − x̄)²/Sxx).

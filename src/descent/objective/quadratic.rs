@@ -35,7 +35,7 @@ pub(in super::super) struct Quadratic {
 }
 
 impl Quadratic {
-    /// Compresses the rows and finds the optimum. Nothing if a value overflows.
+    /// Compresses the rows and finds the optimum. Nothing if a value overflows, or the team is told to abandon the run.
     pub(in super::super) fn new(
         design: &Design,
         penalty: Penalty,
@@ -46,6 +46,9 @@ impl Quadratic {
         let basis = design.basis.as_ref();
         let (width, intercept) = (basis.width(), basis.has_intercept());
         let triangle = design.compress(team);
+        if team.abandoned() {
+            return None;
+        }
         let root_weight = design.weight_sum.sqrt();
         let mut r = triangle.r();
         for column in 0..width {

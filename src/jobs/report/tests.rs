@@ -1,7 +1,9 @@
+//! What the client is told of each way in which a run can end.
+
 use super::*;
 use crate::descent::{Band, Choice, Suggestion, Value as Numeric};
 use crate::fit::Status;
-use crate::jobs::scripted::{draft, report};
+use crate::jobs::scripted::report;
 
 #[test]
 fn a_stopped_run_succeeds_with_coefficients_in_their_order() {

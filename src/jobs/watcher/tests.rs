@@ -1,3 +1,5 @@
+//! The watcher on a clock that the test sets.
+
 use std::cell::Cell;
 
 use jiff::Timestamp;

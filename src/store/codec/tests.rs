@@ -2,6 +2,8 @@
 
 use super::*;
 
+type Refuses = fn(&[u8]) -> bool;
+
 fn block() -> HistoryBlock {
     let mut block = HistoryBlock::new(2, 4);
     block.push(0, 1.5, -0.0, &[f64::MIN_POSITIVE, 0.1]);
@@ -48,7 +50,7 @@ fn a_dataset_of_several_pieces_comes_back() {
 #[test]
 fn every_flipped_byte_and_every_cut_is_found() {
     let data = Dataset::new(vec![("x".into(), vec![1.0, 2.0]), ("y".into(), vec![3.0, 4.0])]).unwrap();
-    let forms: [(Vec<u8>, fn(&[u8]) -> bool); 4] = [
+    let forms: [(Vec<u8>, Refuses); 4] = [
         (history(&block()), |bytes| read_history(bytes).is_err()),
         (checkpoint(&state()), |bytes| read_checkpoint(bytes).is_err()),
         (sealed_dataset(&data), |bytes| read_dataset(bytes, bytes.len() as u64).is_err()),

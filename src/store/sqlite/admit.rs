@@ -9,8 +9,7 @@ use super::blobs::PendingFile;
 use super::rows::{self, nanoseconds, whole};
 use super::writer::Write;
 use crate::fit::{DatasetId, DatasetInfo, Event, EventId, EventKind, FitId, Labels, Spec, Tenant};
-use crate::store::life::{Documents, Life};
-use crate::store::memory::KEY_LIFE;
+use crate::store::life::{Documents, KEY_LIFE, Life};
 use crate::store::{Counts, Created, IdempotencyKey, NewFit, StoreError, codec};
 
 /// A fit to create, with everything encoded before the writer's turn.
@@ -36,13 +35,6 @@ pub(super) enum Columns {
     Stored,
 }
 
-/// What became of an admission.
-pub(super) enum Admitted {
-    Answer(Created),
-    /// The data was removed since the reader found it: come again with it.
-    DataGone,
-}
-
 impl Admission {
     pub(super) fn new(fit: &NewFit) -> Result<Self, StoreError> {
         Ok(Self {
@@ -61,19 +53,20 @@ impl Admission {
     }
 }
 
-/// Stores the fit with all that belongs to it, or says why not.
-pub(super) fn create(write: &mut Write<'_>, new: &Admission, columns: Columns) -> Result<Admitted, StoreError> {
+/// Stores the fit with all that belongs to it, or says why not. Nothing if the data was removed since the reader found it:
+/// come again with it.
+pub(super) fn create(write: &mut Write<'_>, new: &Admission, columns: Columns) -> Result<Option<Created>, StoreError> {
     let connection = write.connection;
     if let Some(key) = &new.key
         && let Some(used) = replay(connection, &new.tenant, key, new.created_at)?
     {
-        return Ok(Admitted::Answer(used));
+        return Ok(Some(used));
     }
     let queued = counts(connection)?.queued;
     if queued >= new.queue_max {
-        return Ok(Admitted::Answer(Created::QueueFull { queued }));
+        return Ok(Some(Created::QueueFull { queued }));
     }
-    let Some(dataset) = refer(write, new, columns)? else { return Ok(Admitted::DataGone) };
+    let Some(dataset) = refer(write, new, columns)? else { return Ok(None) };
     let life = Life::new(new.created_at);
     insert(connection, new, &life, dataset.id)?;
     rows::save_event(connection, new.id, Event { id: EventId::QUEUED, kind: EventKind::Queued, at: new.created_at })?;
@@ -86,7 +79,7 @@ pub(super) fn create(write: &mut Write<'_>, new: &Admission, columns: Columns) -
         progress: None,
         outcome: None,
     };
-    Ok(Admitted::Answer(Created::New(life.record(new.id, new.tenant.clone(), documents))))
+    Ok(Some(Created::New(life.record(new.id, new.tenant.clone(), documents))))
 }
 
 /// What the key made, if it still counts.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use self::admit::{Admission, Admitted, Columns};
+use self::admit::{Admission, Columns};
 use self::blobs::{Blobs, INLINE_BYTES_MAX};
 use self::claimed::StoredColumns;
 use self::door::Lock;
@@ -107,8 +107,8 @@ impl Store for SqliteStore {
         loop {
             let new = new.clone();
             match self.writer.run(move |write| admit::create(write, &new, columns)).await? {
-                Admitted::Answer(created) => return Ok(created),
-                Admitted::DataGone => columns = self.place(fit.dataset.columns.clone()).await?,
+                Some(created) => return Ok(created),
+                None => columns = self.place(fit.dataset.columns.clone()).await?,
             }
         }
     }
