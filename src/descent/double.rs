@@ -16,11 +16,6 @@ impl Double {
         Self { high: value, low: 0.0 }
     }
 
-    /// The exact difference of two floats.
-    pub(super) fn difference(a: f64, b: f64) -> Self {
-        two_sum(a, -b)
-    }
-
     /// The nearest float.
     pub(super) fn value(self) -> f64 {
         self.high + self.low

@@ -20,7 +20,7 @@ impl Matrix {
     /// From its columns, all of one length.
     pub(super) fn from_columns(rows: usize, columns: impl IntoIterator<Item = Vec<f64>>) -> Self {
         let values: Vec<f64> = columns.into_iter().flatten().collect();
-        let count = if rows == 0 { 0 } else { values.len() / rows };
+        let count = values.len().checked_div(rows).unwrap_or(0);
         Self { rows, columns: count, values }
     }
 

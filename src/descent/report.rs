@@ -23,7 +23,7 @@ pub(super) fn report(
     reason: StopReason,
     step: &dyn Step,
     start: Vec<f64>,
-    internal: Vec<f64>,
+    internal: &[f64],
     working: Vec<f64>,
 ) -> Report {
     let intercept = design.basis.has_intercept();
@@ -69,7 +69,7 @@ pub(super) fn report(
     let inference = inference.map(|()| {
         let root = quadratic.inverse_root_in_working();
         let scale = (variance / design.weight_sum).sqrt();
-        let inference = infer(design, &root, scale, freedom, spec.confidence, &internal);
+        let inference = infer(design, &root, scale, freedom, spec.confidence, internal);
         if inference.covariance.is_none() {
             warn("covariance_omitted", format!("a covariance matrix is given up to {COVARIANCE_MAX} coefficients"));
         }
@@ -88,7 +88,7 @@ pub(super) fn report(
     Report {
         stop_reason: reason,
         names: super::coefficient_names(&spec.model, data.names()).unwrap_or_default(),
-        coefficients: models::to_fixed_order(intercept, &internal),
+        coefficients: models::to_fixed_order(intercept, internal),
         start,
         loss: step.loss(),
         objective: step.objective(),

@@ -149,11 +149,11 @@ pub fn run_with(
             // The whitened chart's own coordinates lose less than the way through data units and back.
             let working = chart.to_working(design.basis.as_ref(), design.target_shift, lanes, &point.at);
             let learning_rate = point.optimizer.learning_rate();
-            let mut report = report(spec, data, &design, &quadratic, team, reason, &point, start, at, working);
+            let mut report = report(spec, data, &design, &quadratic, team, reason, &point, start, &at, working);
             report.learning_rate = learning_rate;
             Outcome::Stopped(Box::new(report))
         }
-        Err(ran_away) => Outcome::Diverged(Box::new(divergence(spec, data, &design, &point, ran_away, spectrum))),
+        Err(ran_away) => Outcome::Diverged(Box::new(divergence(spec, data, &design, &point, &ran_away, spectrum))),
     }
 }
 
@@ -254,7 +254,7 @@ fn divergence(
     data: &Dataset,
     design: &Design,
     point: &Point<'_>,
-    ran_away: RanAway,
+    ran_away: &RanAway,
     spectrum: Spectrum,
 ) -> Divergence {
     let bound = point.optimizer.max_stable_learning_rate(spectrum);

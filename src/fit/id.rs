@@ -26,11 +26,6 @@ macro_rules! uuid_id {
                 Self(Uuid::now_v7())
             }
 
-            /// The id that `text` spells, or nothing: a malformed id names nothing that exists.
-            pub(crate) fn parse(text: &str) -> Option<Self> {
-                Uuid::try_parse(text).ok().map(Self)
-            }
-
             /// The sixteen bytes, in the order in which they sort.
             pub(crate) fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()
@@ -52,6 +47,13 @@ macro_rules! uuid_id {
 
 uuid_id!(FitId);
 uuid_id!(DatasetId);
+
+impl FitId {
+    /// The id that `text` spells, or nothing: a malformed id names nothing that exists.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        Uuid::try_parse(text).ok().map(Self)
+    }
+}
 
 impl Tenant {
     /// The tenant's name as the store keeps it.

@@ -235,9 +235,4 @@ impl Jobs {
     pub(crate) async fn shutdown(&self, deadline: Duration) {
         shutdown::shutdown(&self.floor, deadline).await;
     }
-
-    /// What the service's clock says.
-    pub(crate) fn now(&self) -> Timestamp {
-        Timestamp::now()
-    }
 }

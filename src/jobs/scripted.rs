@@ -219,7 +219,6 @@ pub(super) fn claim(attempt: u32) -> Claim {
         },
         dataset: draft.data,
         checkpoint: None,
-        history_to: None,
         lease_until: now,
     }
 }

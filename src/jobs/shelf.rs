@@ -9,9 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::descent::Dataset;
-use crate::fit::{
-    Event, EventId, EventKind, FitId, FitRecord, HistoryBlock, HistoryShape, Outcome, Predictor, Status, Tenant,
-};
+use crate::fit::{Event, EventId, EventKind, FitId, FitRecord, HistoryBlock, Outcome, Predictor, Status, Tenant};
 use crate::store::{
     Claim, Counts, Created, Finish, Finished, Heartbeat, IdempotencyKey, Lease, ListQuery, NewFit, Page, Store,
     StoreError, StoredCheckpoint,
@@ -179,7 +177,6 @@ impl Store for Shelf {
             record: kept.record.clone(),
             dataset: Arc::clone(&kept.data),
             checkpoint: kept.checkpoint.clone(),
-            history_to: kept.history.iterations.last().copied(),
             lease_until: kept.lease_until,
         }))
     }
@@ -205,7 +202,7 @@ impl Store for Shelf {
         kept.predictor = finish.predictor;
         kept.append(finish.history);
         kept.end(outcome, finish.event, finish.now);
-        Ok(Finished::Done(kept.record.clone()))
+        Ok(Finished::Done(Box::new(kept.record.clone())))
     }
 
     async fn release(&self, beat: Heartbeat) -> Result<Lease, StoreError> {
@@ -247,10 +244,6 @@ impl Store for Shelf {
             block.extend_where(&kept.history, |iteration| (from..=to).contains(&iteration));
         }
         Ok(block)
-    }
-
-    async fn history_shape(&self, _: &Tenant, _: FitId) -> Result<Option<HistoryShape>, StoreError> {
-        Ok(None)
     }
 
     async fn predictor(&self, _: &Tenant, id: FitId) -> Result<Option<Predictor>, StoreError> {

@@ -17,7 +17,7 @@ use super::watcher::{Terms, Watched, Watcher};
 use super::{plan, report};
 use crate::descent::{self, NUMERICS_VERSION, Outcome, StopReason};
 use crate::fit::HistoryBlock;
-use crate::store::{Claim, Finish, Heartbeat, StoreError};
+use crate::store::{Claim, Finish, Finished, Heartbeat, StoreError};
 
 /// The wait before a last write is tried again doubles from here …
 const RETRY_FIRST: Duration = Duration::from_millis(10);
@@ -149,7 +149,15 @@ fn finish(floor: &Floor, running: &Running<'_>, claim: &Claim, outcome: Result<O
         history: Some(running.run.points().clone()).filter(|points| !points.is_empty()),
         event: watched.event,
     };
-    insist(floor, &running.run, || floor.runtime.block_on(floor.store.finish(finish.clone())));
+    match insist(floor, &running.run, || floor.runtime.block_on(floor.store.finish(finish.clone()))) {
+        Some(Finished::Done(record)) => {
+            tracing::info!(fit = %record.id, attempt = record.attempt, status = record.status.as_str(), "a fit has ended");
+        }
+        Some(Finished::Stale) => {
+            tracing::info!(fit = %running.run.id, attempt = running.run.attempt, "a fit was taken away before its end");
+        }
+        None => {}
+    }
 }
 
 /// Puts an interrupted fit back, to go on from where it stands.
@@ -166,10 +174,13 @@ fn release(floor: &Floor, running: &Running<'_>, watched: Watched) {
 
 /// Tries a run's last write until the store takes it. A full store is waited for as long as the service lives; other
 /// failures and a stopping service have fewer tries, and then the fit is left to its lease: it runs again later.
-fn insist<T>(floor: &Floor, run: &Run, write: impl Fn() -> Result<T, StoreError>) {
+fn insist<T>(floor: &Floor, run: &Run, write: impl Fn() -> Result<T, StoreError>) -> Option<T> {
     let mut pause = RETRY_FIRST;
     for tries in 1.. {
-        let Err(error) = write() else { return };
+        let error = match write() {
+            Ok(written) => return Some(written),
+            Err(error) => error,
+        };
         let text = &error as &dyn std::error::Error;
         if tries == 1 {
             tracing::warn!(fit = %run.id, error = text, "the end of a fit was not stored yet");
@@ -184,10 +195,11 @@ fn insist<T>(floor: &Floor, run: &Run, write: impl Fn() -> Result<T, StoreError>
         if run.asked() == Ask::Drop || tries >= patience {
             tracing::error!(fit = %run.id, error = text, tries, "the end of a fit is not stored; it will run again");
             floor.reconcile.notify_one();
-            return;
+            return None;
         }
         pause = (pause * 2).min(RETRY_LAST);
     }
+    None
 }
 
 /// Seconds as a duration; what is not positive or not finite is none.

@@ -16,8 +16,7 @@ use super::{
 };
 use crate::descent::Dataset;
 use crate::fit::{
-    DatasetInfo, Event, EventId, EventKind, FitId, FitRecord, HistoryBlock, HistoryShape, Predictor, Progress, Status,
-    Tenant,
+    DatasetInfo, Event, EventId, EventKind, FitId, FitRecord, HistoryBlock, Predictor, Progress, Status, Tenant,
 };
 
 /// See the module.
@@ -224,7 +223,6 @@ impl Store for MemoryStore {
         let claim = Claim {
             dataset: content.datasets.get(&key).ok_or(StoreError::Corrupt { what: "dataset" })?.columns.clone(),
             checkpoint: kept.checkpoint.clone(),
-            history_to: kept.history.iterations.last().copied(),
             lease_until: kept.life.lease_until.unwrap_or(now),
             record,
         };
@@ -254,7 +252,7 @@ impl Store for MemoryStore {
         kept.end(ending);
         let record = kept.record(finish.id);
         content.sort(finish.id);
-        Ok(Finished::Done(record))
+        Ok(Finished::Done(Box::new(record)))
     }
 
     async fn release(&self, beat: Heartbeat) -> Result<Lease, StoreError> {
@@ -312,11 +310,6 @@ impl Store for MemoryStore {
             .of(tenant, id)
             .and_then(|kept| Some(kept.extent()?.select(std::slice::from_ref(&kept.history), from, to)));
         Ok(selected.unwrap_or_else(series::empty))
-    }
-
-    async fn history_shape(&self, tenant: &Tenant, id: FitId) -> Result<Option<HistoryShape>, StoreError> {
-        let documents = self.read().of(tenant, id).map(|kept| kept.documents.clone());
-        documents.map(|documents| series::shape(&documents.spec, &documents.dataset.columns)).transpose()
     }
 
     async fn predictor(&self, tenant: &Tenant, id: FitId) -> Result<Option<Predictor>, StoreError> {

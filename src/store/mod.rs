@@ -12,8 +12,8 @@ use jiff::Timestamp;
 
 use crate::descent::Dataset;
 use crate::fit::{
-    DatasetInfo, Event, EventId, FitId, FitRecord, HistoryBlock, HistoryShape, Labels, Outcome, Predictor, Progress,
-    Spec, Status, Tenant,
+    DatasetInfo, Event, EventId, FitId, FitRecord, HistoryBlock, Labels, Outcome, Predictor, Progress, Spec, Status,
+    Tenant,
 };
 
 mod codec;
@@ -89,8 +89,6 @@ pub(crate) struct Claim {
     pub(crate) record: FitRecord,
     pub(crate) dataset: Arc<Dataset>,
     pub(crate) checkpoint: Option<StoredCheckpoint>,
-    /// Iterations up to this one have their history stored; nothing if there is none.
-    pub(crate) history_to: Option<u64>,
     pub(crate) lease_until: Timestamp,
 }
 
@@ -136,7 +134,7 @@ pub(crate) struct Finish {
 pub(crate) enum Finished {
     /// The fit is terminal, as the record says. A fit whose cancellation was requested before is `cancelled`, whatever
     /// the worker brought, so that an acknowledged cancel never ends as a success.
-    Done(FitRecord),
+    Done(Box<FitRecord>),
     /// The fence was old or the fit is gone: nothing changed.
     Stale,
 }
@@ -220,9 +218,6 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// Points off the final stride are left out, but the first and the last of the fit stay. After a restart from
     /// iteration 0 or a checkpoint, points of the abandoned stretch are gone or overwritten: iterations strictly increase.
     async fn history(&self, tenant: &Tenant, id: FitId, from: u64, to: u64) -> Result<HistoryBlock, StoreError>;
-
-    /// What names the history's columns.
-    async fn history_shape(&self, tenant: &Tenant, id: FitId) -> Result<Option<HistoryShape>, StoreError>;
 
     /// What predictions need; nothing if the fit has none.
     async fn predictor(&self, tenant: &Tenant, id: FitId) -> Result<Option<Predictor>, StoreError>;

@@ -19,9 +19,6 @@ pub(crate) enum StoreUrl {
 }
 
 impl StoreUrl {
-    /// The place that is used when none is configured.
-    pub(crate) const DEFAULT: &str = "sqlite:./fitd-data/fitd.db";
-
     /// The place that `text` names: `memory:` or `sqlite:PATH`.
     pub(crate) fn parse(text: &str) -> Result<Self, StoreError> {
         let refuse = |reason: &str| Err(StoreError::Url { url: redacted(text), reason: reason.to_owned() });
@@ -71,7 +68,7 @@ mod tests {
     fn names_its_backends() {
         assert_eq!(StoreUrl::parse("memory:").unwrap(), StoreUrl::Memory);
         assert_eq!(StoreUrl::parse("sqlite:/data/fitd.db").unwrap(), StoreUrl::Sqlite("/data/fitd.db".into()));
-        assert_eq!(StoreUrl::parse(StoreUrl::DEFAULT).unwrap(), StoreUrl::Sqlite(DEFAULT_FILE.into()));
+        assert_eq!(StoreUrl::parse("sqlite:./fitd-data/fitd.db").unwrap(), StoreUrl::Sqlite(DEFAULT_FILE.into()));
     }
 
     #[test]

@@ -4,9 +4,7 @@
 //! Later blocks win: a block that starts at or before a stored point replaces everything from there on, so a fit that
 //! restarts at iteration 0 or at a checkpoint never shows an iteration twice.
 
-use super::StoreError;
-use crate::descent::{self, Value};
-use crate::fit::{Choice, HistoryBlock, HistoryShape, Setting, Spec};
+use crate::fit::HistoryBlock;
 
 /// Removes the points from iteration `from` on.
 pub(super) fn cut(block: &mut HistoryBlock, from: u64) {
@@ -46,29 +44,4 @@ impl Extent {
 /// What an unrecorded history reads as.
 pub(super) fn empty() -> HistoryBlock {
     HistoryBlock::new(0, 1)
-}
-
-/// What names the columns of a fit's history. The spec decides it, so nothing of it is stored.
-pub(super) fn shape(spec: &Spec, columns: &[String]) -> Result<HistoryShape, StoreError> {
-    if !spec.history.coefficients {
-        return Ok(HistoryShape { coefficients: Vec::new() });
-    }
-    let coefficients = descent::coefficient_names(&numeric(&spec.model), columns)
-        .map_err(|_| StoreError::Corrupt { what: "specification" })?;
-    Ok(HistoryShape { coefficients })
-}
-
-fn numeric(choice: &Choice) -> descent::Choice {
-    let mut numeric = descent::Choice::named(&choice.kind);
-    for (name, setting) in &choice.settings {
-        let value = match setting {
-            Setting::Flag(flag) => Value::Flag(*flag),
-            Setting::Integer(number) => Value::Integer(*number),
-            Setting::Number(number) => Value::Number(*number),
-            Setting::Text(text) => Value::Text(text.clone()),
-            Setting::List(list) => Value::List(list.clone()),
-        };
-        numeric = numeric.with(name, value);
-    }
-    numeric
 }

@@ -82,7 +82,9 @@ fn every_example_has_its_schema() {
     let contract = Contract::get();
     let mut seen = 0;
     let mut check = |what: &str, media: &Value| {
-        let validator = contract.compile(&media["schema"]);
+        // An event stream has a form, but no schema: its examples are read by people.
+        let Some(schema) = media.get("schema") else { return };
+        let validator = contract.compile(schema);
         for (name, example) in media["examples"].as_object().unwrap() {
             let faults: Vec<_> = validator.iter_errors(&example["value"]).map(|fault| fault.to_string()).collect();
             assert!(faults.is_empty(), "{what} {name}: {faults:?}");

@@ -1,4 +1,5 @@
 //! The numerical core against references that it had no part in making.
+#![expect(clippy::print_stdout, reason = "the figures that the documents quote are printed by these tests")]
 
 mod bits;
 mod nist;

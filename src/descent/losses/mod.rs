@@ -8,10 +8,6 @@ use super::registry::{Choice, Descriptor};
 pub(super) trait Loss: Sync {
     /// How the loss presents itself.
     fn descriptor(&self) -> &'static Descriptor;
-    /// Whether the loss is ½-free squared error, so that a linear model can be compressed.
-    fn is_squared(&self) -> bool {
-        false
-    }
     /// Turns predictions into `weight · ∂ℓ/∂ŷ` in place and returns Σ `weight · ℓ`. All slices have one length.
     fn accumulate(&self, predictions: &mut [f64], target: &[f64], weights: &[f64], lanes: super::Lanes) -> f64;
 }

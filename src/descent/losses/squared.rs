@@ -14,10 +14,6 @@ impl Loss for Squared {
         &DESCRIPTOR
     }
 
-    fn is_squared(&self) -> bool {
-        true
-    }
-
     fn accumulate(&self, predictions: &mut [f64], target: &[f64], weights: &[f64], lanes: Lanes) -> f64 {
         for (prediction, y) in predictions.iter_mut().zip(target) {
             *prediction -= y;

@@ -13,7 +13,6 @@ pub(super) struct Claimed {
     pub(super) record: FitRecord,
     pub(super) columns: StoredColumns,
     pub(super) checkpoint: Option<StoredCheckpoint>,
-    pub(super) history_to: Option<u64>,
     pub(super) lease_until: Timestamp,
 }
 
@@ -29,13 +28,7 @@ impl Claimed {
         let record = super::rows::load_record(connection, id)?.ok_or(StoreError::Corrupt { what: "fit" })?;
         let checkpoint = checkpoint(connection, id)?;
         points::cut(connection, id, checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.iteration + 1))?;
-        Ok(Self {
-            columns: columns(connection, id)?,
-            history_to: points::last(connection, id)?,
-            record,
-            checkpoint,
-            lease_until,
-        })
+        Ok(Self { columns: columns(connection, id)?, record, checkpoint, lease_until })
     }
 }
 

@@ -22,7 +22,7 @@ use super::{
     StoreError, codec, series,
 };
 use crate::descent::Dataset;
-use crate::fit::{Event, EventId, FitId, FitRecord, HistoryBlock, HistoryShape, Predictor, Tenant};
+use crate::fit::{Event, EventId, FitId, FitRecord, HistoryBlock, Predictor, Tenant};
 
 mod admit;
 mod blobs;
@@ -146,7 +146,6 @@ impl Store for SqliteStore {
                         record: claimed.record,
                         dataset: Arc::new(dataset),
                         checkpoint: claimed.checkpoint,
-                        history_to: claimed.history_to,
                         lease_until: claimed.lease_until,
                     }));
                 }
@@ -193,11 +192,6 @@ impl Store for SqliteStore {
             if rows::belongs(reader, &tenant, id)? { points::select(reader, id, from, to) } else { Ok(series::empty()) }
         };
         self.readers.run(select).await
-    }
-
-    async fn history_shape(&self, tenant: &Tenant, id: FitId) -> Result<Option<HistoryShape>, StoreError> {
-        let record = self.fit(tenant, id).await?;
-        record.map(|record| series::shape(&record.spec, &record.dataset.columns)).transpose()
     }
 
     async fn predictor(&self, tenant: &Tenant, id: FitId) -> Result<Option<Predictor>, StoreError> {

@@ -37,7 +37,7 @@ pub(super) fn cut(connection: &Connection, id: FitId, from: u64) -> Result<(), S
 }
 
 /// The last iteration that has a point.
-pub(super) fn last(connection: &Connection, id: FitId) -> Result<Option<u64>, StoreError> {
+fn last(connection: &Connection, id: FitId) -> Result<Option<u64>, StoreError> {
     let newest = "SELECT last FROM history WHERE fit = ?1 ORDER BY first DESC LIMIT 1";
     let mut statement = connection.prepare_cached(newest)?;
     let mut rows = statement.query([id.as_bytes()])?;

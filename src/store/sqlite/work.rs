@@ -160,7 +160,7 @@ pub(super) fn finish(write: &Write<'_>, end: &End) -> Result<Finished, StoreErro
         let insert = "INSERT INTO predictor (fit, state) VALUES (?1, ?2)";
         connection.prepare_cached(insert)?.execute(params![end.id.as_bytes(), predictor])?;
     }
-    Ok(rows::load_record(connection, end.id)?.map_or(Finished::Stale, Finished::Done))
+    Ok(rows::load_record(connection, end.id)?.map_or(Finished::Stale, |record| Finished::Done(Box::new(record))))
 }
 
 /// Cancels a queued fit and marks a running one.
