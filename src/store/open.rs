@@ -52,11 +52,12 @@ pub(crate) async fn open(url: &StoreUrl) -> Result<Arc<dyn Store>, StoreError> {
     }
 }
 
-/// The URL without what stands between its scheme and an `@`: it may be a password, and errors are logged.
+/// The URL without what stands before an `@` (but for a scheme): it may be a password, and errors are logged.
 fn redacted(text: &str) -> String {
-    match (text.split_once("://"), text.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
-        _ => text.to_owned(),
+    let Some((secret, host)) = text.rsplit_once('@') else { return text.to_owned() };
+    match secret.split_once("://") {
+        Some((scheme, _)) => format!("{scheme}://…@{host}"),
+        None => format!("…@{host}"),
     }
 }
 
