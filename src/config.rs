@@ -72,6 +72,9 @@ pub struct JobsConfig {
     /// How long a worker may be silent before another takes over its fit
     #[arg(long, env = "FITD_LEASE_SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(2..=3600), global = true)]
     pub lease_seconds: u64,
+    /// The instructions that the numerical kernels use; the results have the same bits [default: the fastest there are]
+    #[arg(long, env = "FITD_SIMD", global = true)]
+    pub simd: Option<Simd>,
 }
 
 /// What is too much.
@@ -102,7 +105,7 @@ pub struct LimitsConfig {
     /// Fits in the queue
     #[arg(long, env = "FITD_QUEUE", default_value_t = 100_000, global = true)]
     pub queue: u64,
-    /// Bytes of memory for all running fits together [default: 75 % of the machine's]
+    /// Bytes of memory that one fit may need [default: 75 % of the machine's]
     #[arg(long, env = "FITD_MEMORY_BYTES", global = true)]
     pub memory_bytes: Option<u64>,
     /// Points of history a fit; beyond them every second one is dropped
@@ -134,6 +137,17 @@ pub struct LoggingConfig {
     pub log_format: LogFormat,
 }
 
+/// Instructions for the numerical kernels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Simd {
+    /// None beyond the build's own.
+    Portable,
+    /// AVX2 with fused multiply-add.
+    Avx2,
+    /// AVX-512F.
+    Avx512,
+}
+
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -154,7 +168,7 @@ impl JobsConfig {
 }
 
 impl LimitsConfig {
-    /// Memory for all running fits: as said, or three quarters of what this process can have.
+    /// Memory that one fit may need: as said, or three quarters of what this process can have.
     pub fn memory_bytes(&self) -> u64 {
         self.memory_bytes.unwrap_or_else(|| machine_memory_bytes() / 4 * 3)
     }

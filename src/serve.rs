@@ -17,7 +17,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::Config;
+use crate::config::{Config, Simd};
+use crate::descent::{Lanes, SimdPath};
 use crate::http::{App, Limits};
 use crate::jobs::{JobSettings, Jobs};
 use crate::store::{self, StoreError, StoreUrl};
@@ -39,7 +40,7 @@ const DRAIN: Duration = Duration::from_secs(3);
 /// How long the jobs may take to put running fits back after that.
 const HAND_BACK: Duration = Duration::from_secs(5);
 /// How often a running fit says that it is alive, as a part of its lease.
-const HEARTBEATS_PER_LEASE: u32 = 5;
+const HEARTBEATS_PER_LEASE: u32 = 10;
 /// Progress is shown at most this often.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 
@@ -80,8 +81,24 @@ pub struct Service {
     connections: u32,
 }
 
+/// Forces the kernels onto these instructions, for the whole process.
+fn choose_kernels(simd: Simd) -> Result<(), StartError> {
+    let path = match simd {
+        Simd::Portable => SimdPath::Portable,
+        Simd::Avx2 => SimdPath::Avx2,
+        Simd::Avx512 => SimdPath::Avx512,
+    };
+    if Lanes::force(path) {
+        return Ok(());
+    }
+    Err(StartError::Config(format!("this machine cannot compute with {}", path.as_str())))
+}
+
 /// Opens the store and starts the jobs.
 pub async fn open(config: &Config) -> Result<Service, StartError> {
+    if let Some(simd) = config.jobs.simd {
+        choose_kernels(simd)?;
+    }
     let url = StoreUrl::parse(&config.store.store)?;
     let store = store::open(&url).await?;
     let lease = Duration::from_secs(config.jobs.lease_seconds);

@@ -7,5 +7,6 @@ mod process;
 
 mod crashing;
 mod flags;
+mod readme;
 mod starting;
 mod stopping;

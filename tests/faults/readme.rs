@@ -1,0 +1,58 @@
+//! The README's lines, run as printed against a fresh service.
+
+use std::process::Stdio;
+
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use crate::process::{PATIENCE, Place};
+
+const README: &str = include_str!("../../README.md");
+
+/// The shell blocks that call the service, in order.
+fn calls() -> Vec<&'static str> {
+    let blocks = README.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+    blocks.filter(|block| block.contains("curl")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_line_of_the_readme_works_as_printed() {
+    let blocks = calls();
+    assert!(blocks.len() >= 6, "the README has blocks that call the service");
+    let place = Place::new();
+    let service = place.serve().await;
+    // One session, as a reader would paste them: later blocks use the ids of earlier ones. `-f` makes an error status one.
+    let script = blocks
+        .iter()
+        .enumerate()
+        .map(|(number, block)| format!("echo; echo '== {number}'\n{block}"))
+        .collect::<String>()
+        .replace("127.0.0.1:8080", &service.address.to_string())
+        .replace("curl -s", "curl -f -s");
+    // `head` leaves a stream early, which ends curl with an error of its own: no `pipefail`.
+    let run = Command::new("bash")
+        .args(["-eu", "-c", &script])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let output = timeout(PATIENCE, run).await.expect("the lines should end by themselves").unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    for shown in [
+        // The first answer, as the text below it says.
+        r#""coefficients":{"x":4.94,"intercept":3.09}"#,
+        // The tutorial's line, its history as CSV, predictions, events, the failure with its remedy, the catalogue.
+        r#""iterations":20"#,
+        "iteration,loss,gradient_norm,x,intercept",
+        r#""prediction":{"#,
+        "event: progress",
+        "event: cancelled",
+        r#""code":"diverged""#,
+        r#""max_stable_learning_rate":0.0919"#,
+        r#""kind":"polynomial""#,
+    ] {
+        assert!(text.contains(shown), "{shown} is not in:\n{text}");
+    }
+    service.kill().await;
+}
