@@ -58,7 +58,7 @@ impl Step for Point<'_> {
     fn gradient_norm(&self) -> f64 {
         let design = self.design;
         let gradient = self.chart.gradient_in_data(design.basis.as_ref(), design.lanes, &self.gradient);
-        design.lanes.dot(&gradient, &gradient).sqrt()
+        norm(design.lanes, &gradient)
     }
 
     fn coefficients(&self) -> Vec<f64> {
@@ -157,6 +157,16 @@ pub fn run_with(
     }
 }
 
+/// The Euclidean norm, also where a square would overflow or vanish.
+fn norm(lanes: Lanes, vector: &[f64]) -> f64 {
+    let largest = vector.iter().fold(0.0f64, |largest, value| largest.max(value.abs()));
+    if (1e-140..1e140).contains(&largest) || largest == 0.0 || !largest.is_finite() {
+        return lanes.dot(vector, vector).sqrt();
+    }
+    let scaled: Vec<f64> = vector.iter().map(|value| value / largest).collect();
+    largest * lanes.dot(&scaled, &scaled).sqrt()
+}
+
 /// Takes over a checkpoint of this numerics version and shape; false if it is another's.
 fn restore(point: &mut Point<'_>, checkpoint: &Checkpoint) -> bool {
     let vector = |name: &str| checkpoint.floats.iter().find(|(other, _)| other == name).map(|(_, values)| values);
@@ -249,6 +259,11 @@ fn descend(
     }
 }
 
+/// A number for a sentence: with an exponent where it would be a row of zeros.
+fn plain(value: f64) -> String {
+    if (1e-4..1e6).contains(&value.abs()) { value.to_string() } else { format!("{value:e}") }
+}
+
 fn divergence(
     spec: &Spec,
     data: &Dataset,
@@ -268,7 +283,9 @@ fn divergence(
     let mut detail = format!("the loss ran away at iteration {}", ran_away.iteration);
     if let (Some(bound), Some(rate)) = (bound, point.optimizer.learning_rate()) {
         detail.push_str(&format!(
-            ": the learning rate {rate} is above {bound}, the largest that is stable on this data; post the suggestion instead"
+            ": the learning rate {} is above {}, the largest that is stable on this data; post the suggestion instead",
+            plain(rate),
+            plain(bound)
         ));
     }
     Divergence {

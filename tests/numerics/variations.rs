@@ -243,6 +243,25 @@ fn polynomial_in_a(degree: u64) -> Choice {
 }
 
 #[test]
+fn features_near_the_ends_of_a_doubles_range_are_fitted() {
+    for scale in [1e300, 1e-300] {
+        let x = vec![scale, 2.0 * scale, 3.0 * scale];
+        let data = Dataset::new(vec![("x".to_owned(), x), ("y".to_owned(), vec![1.0, 2.0, 4.0])]).expect("a dataset");
+        let report = stopped(fit(&data, spec(linear(&["x"], true), auto())).0);
+        close(&[report.coefficients[0] * scale, report.coefficients[1]], &[1.5, -2.0 / 3.0], 1e-12);
+        assert!(report.gradient_norm.is_finite(), "{}", report.gradient_norm);
+    }
+    let x: Vec<f64> = (1..=5).map(|k| f64::from(k) * 1e100).collect();
+    let y = vec![1.0, 2.0, 4.0, 7.0, 1.0];
+    let data = Dataset::new(vec![("x".to_owned(), x), ("y".to_owned(), y.clone())]).expect("a dataset");
+    let report = stopped(fit(&data, spec(polynomial(3, true), auto())).0);
+    let out = predict(&polynomial(3, true), &report.predictor, &data, None).expect("predictions");
+    let square: f64 = out.predictions.iter().zip(&y).map(|(ours, y)| (ours - y).powi(2)).sum::<f64>() / 5.0;
+    close(&[square], &[report.loss], 1e-9);
+    assert!(report.gradient_norm.is_finite());
+}
+
+#[test]
 fn an_overflowing_objective_names_its_row() {
     let data = Dataset::new(vec![("x".to_owned(), vec![1.0, 2.0, 3.0]), ("y".to_owned(), vec![1.0, 1e200, 3.0])])
         .expect("a dataset");
