@@ -17,7 +17,9 @@ static OPENAPI_JSON: LazyLock<Result<Vec<u8>, String>> = LazyLock::new(|| {
     serde_json::to_vec(&document).map_err(|error| error.to_string())
 });
 
-static DOCS: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| Arc::new(Config::from("/openapi.json")));
+/// No badge of a validator: the page asks no other host for anything.
+static DOCS: LazyLock<Arc<Config<'static>>> =
+    LazyLock::new(|| Arc::new(Config::from("/openapi.json").validator_url("none")));
 
 pub(super) async fn yaml() -> Response {
     ([(CONTENT_TYPE, "application/yaml")], OPENAPI_YAML).into_response()

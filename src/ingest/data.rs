@@ -6,8 +6,8 @@ use std::fmt;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::json::Trail;
 use super::table::{Array, Entry, Raw, Rows};
+use super::trail::Trail;
 use super::{DataLimits, VIOLATIONS_MAX};
 
 /// The visits of a value that is not what it should be.

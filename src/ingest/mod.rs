@@ -7,6 +7,7 @@ mod data;
 mod json;
 mod node;
 mod table;
+mod trail;
 
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,9 @@ use crate::fit::Violation;
 
 /// Validation errors that are collected at most; the rest says nothing new.
 pub(crate) const VIOLATIONS_MAX: usize = 100;
+
+/// Nodes a document may have beside its data; far beyond any sensible request.
+const NODES_MAX: usize = 50_000;
 
 /// How much data is taken.
 #[derive(Clone, Copy, Debug)]

@@ -5,10 +5,8 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::json::Trail;
-
-/// Nodes a document may have beside its data; far beyond any sensible request.
-pub(super) const NODES_MAX: usize = 50_000;
+use super::NODES_MAX;
+use super::trail::Trail;
 
 /// A number as it was written.
 #[derive(Clone, Copy, Debug, PartialEq)]

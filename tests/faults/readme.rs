@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 
+use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::time::timeout;
 
@@ -54,5 +55,39 @@ async fn every_line_of_the_readme_works_as_printed() {
     ] {
         assert!(text.contains(shown), "{shown} is not in:\n{text}");
     }
+    service.kill().await;
+}
+
+/// The JSON blocks, in order.
+fn documents() -> impl Iterator<Item = Value> {
+    let blocks = README.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next());
+    blocks.map(|block| serde_json::from_str(block).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bodies_of_the_readme_are_taken_and_its_problem_is_what_the_service_says() {
+    let place = Place::new();
+    let service = place.serve().await;
+    let mut bodies = 0;
+    let mut problems = 0;
+    for document in documents() {
+        if document.get("model").is_some() {
+            let response = service.send(service.post(&document).header("Prefer", "wait=10")).await;
+            assert_eq!(response.status(), 201);
+            let fit: Value = response.json().await.unwrap();
+            assert_eq!(fit["status"], "succeeded", "{fit}");
+            assert_eq!(fit["result"]["iterations"], document["stop"]["max_iterations"]);
+            bodies += 1;
+        } else {
+            let body = json!({"data": {"x": [0, 1, 2, "3"], "y": [3.1, 7.9, 13.2, 17.8]}, "model": "linear"});
+            let response = service.send(service.post(&body)).await;
+            let told: Value = response.json().await.unwrap();
+            for (key, value) in document.as_object().unwrap().iter().filter(|(key, _)| *key != "instance") {
+                assert_eq!(&told[key], value, "{key} in {told}");
+            }
+            problems += 1;
+        }
+    }
+    assert_eq!((bodies, problems), (1, 1));
     service.kill().await;
 }
