@@ -123,8 +123,9 @@ fn reduce(lanes: [f64; 8]) -> f64 {
 kernel! {
     /// Σ aᵢbᵢ over the shorter length.
     fn dot / dot_avx2 / dot_avx512 (a: &[f64], b: &[f64]) -> f64 {
-        let (a8, a_rest) = a.as_chunks::<8>();
-        let (b8, b_rest) = b.as_chunks::<8>();
+        let n = a.len().min(b.len());
+        let (a8, a_rest) = a[..n].as_chunks::<8>();
+        let (b8, b_rest) = b[..n].as_chunks::<8>();
         let mut sums = [0.0; 8];
         for (x, y) in a8.iter().zip(b8) {
             for lane in 0..8 {
@@ -175,8 +176,9 @@ kernel! {
 kernel! {
     /// Σ wᵢ|rᵢ|, over the shorter length.
     fn weighted_abs / weighted_abs_avx2 / weighted_abs_avx512 (w: &[f64], r: &[f64]) -> f64 {
-        let (w8, w_rest) = w.as_chunks::<8>();
-        let (r8, r_rest) = r.as_chunks::<8>();
+        let n = w.len().min(r.len());
+        let (w8, w_rest) = w[..n].as_chunks::<8>();
+        let (r8, r_rest) = r[..n].as_chunks::<8>();
         let mut sums = [0.0; 8];
         for (x, y) in w8.iter().zip(r8) {
             for lane in 0..8 {
@@ -221,6 +223,22 @@ mod tests {
                 portable.axpy(0.37, &a, &mut there);
                 assert!(here.iter().zip(&there).all(|(x, y)| x.to_bits() == y.to_bits()), "axpy {path:?} {length}");
             }
+        }
+    }
+
+    #[test]
+    fn kernels_end_with_the_shorter_slice() {
+        let lanes = Lanes::chosen();
+        let (a, b) = (numbers(5, 40), numbers(6, 40));
+        for length in 0..40 {
+            assert_eq!(lanes.dot(&a[..length], &b).to_bits(), lanes.dot(&a[..length], &b[..length]).to_bits());
+            assert_eq!(lanes.dot(&b, &a[..length]).to_bits(), lanes.dot(&a[..length], &b[..length]).to_bits());
+            let whole = lanes.weighted_abs(&a[..length], &b[..length]).to_bits();
+            assert_eq!(lanes.weighted_abs(&a[..length], &b).to_bits(), whole);
+            assert_eq!(lanes.weighted_abs(&a, &b[..length]).to_bits(), whole);
+            let mut changed = b.clone();
+            lanes.axpy(2.0, &a[..length], &mut changed);
+            assert_eq!(changed[length..], b[length..]);
         }
     }
 

@@ -6,3 +6,4 @@ mod nist;
 mod problem;
 mod tutorial;
 mod variations;
+mod wide;
