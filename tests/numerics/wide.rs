@@ -1,7 +1,7 @@
 //! Many coefficients, beyond one chunk of the kernels' lanes: the descent on the compressed and on the streamed
 //! objective against a plain one on the rows, in every width from 1 to 40.
 
-use fitd::descent::{Choice, Dataset, Lanes, Representation, Value};
+use fitd::descent::{Choice, Dataset, Lanes, Representation, Value, WeightKind, Weights};
 
 use crate::problem::{descent, fit, fit_with, linear, spec, stopped};
 
@@ -107,4 +107,33 @@ fn every_method_ends_at_the_optimum() {
             }
         }
     }
+}
+
+/// More rows than one fold takes: triangles are merged. Weighted, so that every row is scaled.
+#[test]
+fn many_rows_are_the_same_compressed_and_streamed() {
+    let mut columns: Vec<(String, Vec<f64>)> = Vec::new();
+    let plain = data(70_000, 11);
+    for (name, column) in plain.names().iter().zip(plain.columns()) {
+        columns.push((name.clone(), column.to_vec()));
+    }
+    columns.push(("w".to_owned(), (0..70_000).map(|row| f64::from(row % 5)).collect()));
+    let data = Dataset::new(columns).expect("a dataset");
+    let features: Vec<&str> = plain.names().iter().map(String::as_str).filter(|name| *name != "y").collect();
+    let mut spec = spec(linear(&features, true), descent(0.3, 0.7, true));
+    spec.weights = Some(Weights { column: "w".to_owned(), kind: WeightKind::InverseVariance });
+    spec.stop.max_iterations = 20;
+    spec.stop.gradient_tolerance = 0.0;
+    let (first, compressed) = fit_with(&data, spec.clone(), Lanes::chosen(), Representation::Compressed);
+    let (_, streamed) = fit_with(&data, spec, Lanes::chosen(), Representation::Streamed);
+    assert_eq!(compressed.loss.len(), 21);
+    for (ours, theirs) in compressed.loss.iter().zip(&streamed.loss) {
+        assert!((ours / theirs - 1.0).abs() < 1e-12, "{ours} for {theirs}");
+    }
+    for (ours, theirs) in compressed.coefficients.iter().flatten().zip(streamed.coefficients.iter().flatten()) {
+        assert!((ours - theirs).abs() < 1e-12, "{ours} for {theirs}");
+    }
+    let metrics = stopped(first).metrics;
+    assert!((metrics.degrees_of_freedom - (56_000.0 - 12.0)).abs() < 1e-9);
+    assert!(metrics.mae.expect("an error") > 0.0);
 }
