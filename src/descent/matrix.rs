@@ -148,12 +148,22 @@ pub(super) struct Whitening {
 impl Whitening {
     /// Decomposes `a` with right-hand side `b` (length m). Columns whose part outside the earlier ones is below
     /// `tolerance` times the largest are left out.
-    pub(super) fn new(lanes: Lanes, mut a: Matrix, mut b: Vec<f64>, tolerance: f64) -> Self {
+    /// Ends early, with a result that means nothing, as soon as `abandoned` says so.
+    pub(super) fn new(
+        lanes: Lanes,
+        mut a: Matrix,
+        mut b: Vec<f64>,
+        tolerance: f64,
+        abandoned: &dyn Fn() -> bool,
+    ) -> Self {
         let (m, p) = (a.rows(), a.columns());
         let mut order: Vec<usize> = (0..p).collect();
         let mut rank = 0;
         let mut largest = 0.0;
         for k in 0..m.min(p) {
+            if abandoned() {
+                break;
+            }
             let norms: Vec<f64> = (k..p).map(|j| lanes.dot(&a.column(j)[k..], &a.column(j)[k..])).collect();
             let best = (0..norms.len()).fold(0, |best, j| if norms[j] > norms[best] { j } else { best });
             let norm = norms[best].sqrt();
@@ -178,12 +188,15 @@ impl Whitening {
                 wide.set(column, row, a.at(row, column));
             }
         }
-        let (z, s) = orthonormal(lanes, wide);
+        let (z, s) = orthonormal(lanes, wide, abandoned);
         b.truncate(rank);
         let mut from = Matrix::zeros(p, rank);
         let mut onto = Matrix::zeros(p, rank);
         // B·e_j = Π·Z·(S⁻ᵀ e_j): forward substitution with the lower triangle Sᵀ.
         for j in 0..rank {
+            if abandoned() {
+                break;
+            }
             let mut e = vec![0.0; rank];
             for i in j..rank {
                 let known: f64 = (j..i).fold(0.0, |sum, l| s.at(l, i).mul_add(e[l], sum));
@@ -227,10 +240,13 @@ fn reflect(lanes: Lanes, a: &mut Matrix, b: &mut [f64], k: usize, norm: f64) {
 
 /// Thin QR by modified Gram-Schmidt, each column orthogonalized twice ("twice is enough", Giraud et al. 2005): columns
 /// of full rank → orthonormal Z and upper triangular S with A = Z·S.
-fn orthonormal(lanes: Lanes, mut a: Matrix) -> (Matrix, Matrix) {
+fn orthonormal(lanes: Lanes, mut a: Matrix, abandoned: &dyn Fn() -> bool) -> (Matrix, Matrix) {
     let columns = a.columns();
     let mut s = Matrix::zeros(columns, columns);
     for k in 0..columns {
+        if abandoned() {
+            break;
+        }
         for _ in 0..2 {
             for j in 0..k {
                 let (earlier, column) = a.two_columns(j, k);
@@ -279,7 +295,7 @@ mod tests {
         let first = a.column(0).to_vec();
         a.column_mut(3).copy_from_slice(&first);
         let b: Vec<f64> = (0..9).map(|at| f64::from(at) - 2.5).collect();
-        let whitening = Whitening::new(lanes, a.clone(), b.clone(), 1e-13);
+        let whitening = Whitening::new(lanes, a.clone(), b.clone(), 1e-13, &|| false);
         assert_eq!(whitening.rank(), 3);
         let ours = whitening.from.times(lanes, &whitening.optimum);
         let theirs = DMatrix::from_column_slice(9, 4, &a.values)

@@ -86,6 +86,8 @@ pub fn check(spec: &Spec, data: &Dataset) -> Vec<SpecError> {
             Some(column) => {
                 if let Some(row) = column.iter().position(|weight| *weight < 0.0) {
                     fault("weights/column".to_owned(), "invalid_value", format!("the weight of row {row} is negative"));
+                } else if !column.iter().sum::<f64>().is_finite() {
+                    fault("weights/column".to_owned(), "invalid_value", "the weights' sum is not finite".to_owned());
                 } else if column.iter().all(|weight| *weight == 0.0) {
                     fault("weights/column".to_owned(), "invalid_value", "every weight is 0".to_owned());
                 }

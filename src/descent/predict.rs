@@ -67,8 +67,12 @@ pub fn predict(
             }
         }
     }
-    if let Some(row) = out.predictions.iter().position(|value| !value.is_finite()) {
-        return Err(fault(String::new(), "number_out_of_range", format!("the prediction for row {row} is not finite")));
+    let bands = [&out.confidence, &out.prediction].into_iter().flatten().flat_map(|(lower, upper)| [lower, upper]);
+    for values in std::iter::once(&out.predictions).chain(bands) {
+        if let Some(row) = values.iter().position(|value| !value.is_finite()) {
+            let detail = format!("the prediction for row {row}, or its band, is not finite");
+            return Err(fault(String::new(), "invalid_value", detail));
+        }
     }
     Ok(out)
 }

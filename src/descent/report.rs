@@ -199,8 +199,10 @@ fn metrics(
     let deviance =
         observations * (libm::log(std::f64::consts::TAU * residual_square / observations) + 1.0) - log_weights;
     let p = quadratic.rank() as f64;
+    // A constant target varies by what its mean was rounded by: a ratio to that says nothing.
+    let noise = (16.0 * f64::EPSILON).powi(2) * design.mean_square_target();
     Metrics {
-        r_squared: finite(1.0 - loss / quadratic.total()),
+        r_squared: finite(1.0 - loss / quadratic.total()).filter(|_| quadratic.total() > noise),
         rmse: finite(loss.sqrt()),
         mae: sums.and_then(|sums| finite(sums.absolute / design.weight_sum)),
         aic: finite(2.0f64.mul_add(p, deviance)),

@@ -136,7 +136,13 @@ fn diverged(divergence: Divergence) -> FitError {
 fn patch(suggestion: descent::Suggestion) -> Value {
     let optimizer = from_choice(suggestion.optimizer);
     let mut patch = Map::new();
-    let optimizer = if optimizer.settings.is_empty() { Value::from(optimizer.kind) } else { json!(optimizer) };
+    let optimizer = if optimizer.settings.is_empty() {
+        // A method that chooses for itself chooses its coordinates too.
+        patch.insert("scaling".to_owned(), Value::from("auto"));
+        Value::from(optimizer.kind)
+    } else {
+        json!(optimizer)
+    };
     patch.insert("optimizer".to_owned(), optimizer);
     let mut stop = Map::new();
     if let Some(iterations) = suggestion.max_iterations {

@@ -18,7 +18,7 @@ pub(super) async fn submit(floor: Arc<Floor>, draft: Draft) -> Result<Submitted,
         return Err(SubmitError::Stopping);
     }
     let now = Timestamp::now();
-    // A replay is answered as it was, even where today's limits would refuse it, and without looking at its data.
+    // A replay is answered as it was, without planning it again or looking at its data.
     if let Some(key) = &draft.idempotency
         && let Some(created) = floor.store.replay(&draft.tenant, key, now).await.map_err(store)?
     {

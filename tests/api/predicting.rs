@@ -59,6 +59,7 @@ async fn data_that_the_model_cannot_use_is_refused() {
         (json!({"data": {"x": [null]}}), "invalid_value"),
         (json!({"data": {"x": [1]}, "interval": 1}), "invalid_value"),
         (json!({"data": {"x": [1]}, "level": 0.9}), "unknown_field"),
+        (json!({"data": {"x": [1e200]}, "interval": 0.95}), "invalid_value"),
         (json!({}), "missing_field"),
     ];
     for (body, code) in refused {

@@ -22,7 +22,7 @@ async fn every_line_of_the_readme_works_as_printed() {
     assert!(blocks.len() >= 6, "the README has blocks that call the service");
     let place = Place::new();
     let service = place.serve().await;
-    // One session, as a reader would paste them: later blocks use the ids of earlier ones. `-f` makes an error status one.
+    // One shell, as a reader would paste them: later blocks use the ids of earlier ones. `-f` makes an error status one.
     let script = blocks
         .iter()
         .enumerate()

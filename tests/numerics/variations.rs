@@ -268,3 +268,36 @@ fn an_overflowing_objective_names_its_row() {
     let outcome = fit(&data, spec(linear(&["x"], true), auto())).0;
     assert!(matches!(outcome, Outcome::NonFinite { row: Some(_) }), "{outcome:?}");
 }
+
+#[test]
+fn a_constant_target_has_no_r_squared() {
+    for y in [0.1, 7.3e5, -1.0 / 3.0] {
+        for rows in [3, 7, 50] {
+            let x = (0..rows).map(f64::from).collect();
+            let data =
+                Dataset::new(vec![("x".to_owned(), x), ("y".to_owned(), vec![y; rows as usize])]).expect("a dataset");
+            let report = stopped(fit(&data, spec(linear(&["x"], true), auto())).0);
+            assert_eq!(report.metrics.r_squared, None, "{y} {rows}");
+            close(&[report.coefficients[1]], &[y], 1e-12);
+        }
+    }
+}
+
+#[test]
+fn weights_whose_sum_is_no_number_and_predictions_beyond_a_double_are_refused() {
+    let column = |values: [f64; 4]| values.to_vec();
+    let data = Dataset::new(vec![
+        ("x".to_owned(), column([0.0, 1.0, 2.0, 3.0])),
+        ("y".to_owned(), column([3.1, 7.9, 13.2, 17.8])),
+        ("w".to_owned(), column([1e308, 1e308, 1.0, 1.0])),
+    ])
+    .expect("a dataset");
+    let mut weighted = spec(linear(&["x"], true), auto());
+    weighted.weights = Some(Weights { column: "w".to_owned(), kind: WeightKind::InverseVariance });
+    assert_eq!(fitd::descent::check(&resolve(weighted), &data)[0].field, "weights/column");
+    let model = linear(&["x"], true);
+    let report = stopped(fit(&data, spec(model.clone(), auto())).0);
+    let far = Dataset::new(vec![("x".to_owned(), vec![1e200])]).expect("a dataset");
+    assert!(predict(&model, &report.predictor, &far, None).is_ok());
+    assert_eq!(predict(&model, &report.predictor, &far, Some(0.95)).expect_err("a band").code, "invalid_value");
+}

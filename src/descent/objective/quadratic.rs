@@ -63,7 +63,7 @@ impl Quadratic {
             width,
             (0..width).map(|column| {
                 let mut e = vec![0.0; width];
-                e[column] = 1.0;
+                e[column] = f64::from(u8::from(!team.abandoned()));
                 r.times(lanes, &basis.to_working(&e))
             }),
         );
@@ -82,7 +82,10 @@ impl Quadratic {
             ),
         };
         let tolerance = 1e-13 * (width as f64).sqrt();
-        let whitening = Whitening::new(lanes, stacked, right, tolerance);
+        let whitening = Whitening::new(lanes, stacked, right, tolerance, &|| team.abandoned());
+        if team.abandoned() {
+            return None;
+        }
         let mut quadratic = Self {
             intercept,
             r_data,
@@ -116,7 +119,9 @@ impl Quadratic {
         }
         let decrement = 0.25 * self.lanes.dot(&step, &step);
         let objective = sums.loss / design.weight_sum + penalty;
-        self.least = (objective - decrement).max(0.0);
+        // Not `max`, which would make 0 of what is not a number.
+        let least = objective - decrement;
+        self.least = if least < 0.0 { 0.0 } else { least };
     }
 
     /// The number of coefficients that the data determines.

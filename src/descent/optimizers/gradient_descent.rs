@@ -43,6 +43,8 @@ static DESCRIPTOR: Descriptor = Descriptor {
 
 /// Condition numbers of the Hessian above which plain descent is not worth suggesting.
 const SUGGESTED_CONDITION_MAX: f64 = 1e5;
+/// Nor where it would take more iterations than this.
+const SUGGESTED_ITERATIONS_MAX: f64 = 5e6;
 
 impl Method for GradientDescent {
     fn descriptor(&self) -> &'static Descriptor {
@@ -181,6 +183,9 @@ impl Optimizer for Descent {
         let plain = (1.0 - rate * smallest).abs().max((condition - 1.0) / (condition + 1.0));
         let contraction = if self.momentum > 0.0 { plain.max(self.momentum.sqrt()) } else { plain };
         let needed = -64.0 * std::f64::consts::LN_2 / libm::log(contraction.min(1.0 - 1e-12));
+        if needed > SUGGESTED_ITERATIONS_MAX {
+            return None;
+        }
         let choice = Choice::named(DESCRIPTOR.kind)
             .with("learning_rate", Value::Number(rate))
             .with("momentum", Value::Number(self.momentum))

@@ -122,7 +122,11 @@ impl Feed {
                 self.is_done = true;
             },
             () = sleep_until(self.progress_due), if progress.is_some() => {}
-            () = sleep_until(self.comment_due) => self.pending.push_back(Bytes::from_static(b": still here\n\n")),
+            () = sleep_until(self.comment_due) => {
+                self.pending.push_back(Bytes::from_static(b": still here\n\n"));
+                // A change that nobody told of is found now at the latest.
+                self.read = None;
+            }
         }
         Ok(())
     }
@@ -143,7 +147,18 @@ impl Feed {
             self.pending.push_back(frame(event.kind.as_str(), event.id, &lifecycle(event))?);
         }
         if !is_news {
-            self.is_done = self.app.jobs.fit(&self.tenant, self.id).await?.is_none();
+            match self.app.jobs.fit(&self.tenant, self.id).await? {
+                None => self.is_done = true,
+                // The client's id was believed and is beyond the end: it gets the end all the same.
+                Some(record) if record.status.is_terminal() => {
+                    self.is_done = true;
+                    let events = self.app.jobs.events(&self.tenant, self.id, EventId(0)).await?;
+                    if let Some(end) = events.last().filter(|event| event.id < self.cursor) {
+                        self.pending.push_back(frame(end.kind.as_str(), end.id, &FitView::from(&record))?);
+                    }
+                }
+                Some(_) => {}
+            }
         }
         Ok(())
     }

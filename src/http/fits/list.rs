@@ -14,6 +14,8 @@ use crate::http::{App, json};
 use crate::jobs::ListQuery;
 
 const LIMIT_DEFAULT: u64 = 50;
+/// Labels that one list can be narrowed by.
+const LABELS_MAX: usize = 64;
 const LIMIT_MAX: u64 = 1000;
 
 #[derive(Serialize)]
@@ -41,6 +43,9 @@ fn read_query(mut query: Query) -> Result<ListQuery, Problem> {
         })
         .transpose()?;
     let labels = query.take_prefixed("label.");
+    if labels.len() > LABELS_MAX {
+        return Err(Problem::invalid_query("label.", format!("at most {LABELS_MAX} labels can be asked for")));
+    }
     let created_after = query.parse::<Timestamp>("created_after", "a time such as 2026-01-31T12:00:00Z")?;
     let limit = query.whole("limit", 1, LIMIT_MAX)?.unwrap_or(LIMIT_DEFAULT) as usize;
     let before = query
