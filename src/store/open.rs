@@ -52,12 +52,20 @@ pub(crate) async fn open(url: &StoreUrl) -> Result<Arc<dyn Store>, StoreError> {
     }
 }
 
-/// The URL without what stands before an `@` (but for a scheme): it may be a password, and errors are logged.
+/// The URL without what stands between its scheme and an `@`, and without its query: either may have a password, and
+/// errors are logged.
 fn redacted(text: &str) -> String {
-    let Some((secret, host)) = text.rsplit_once('@') else { return text.to_owned() };
-    match secret.split_once("://") {
-        Some((scheme, _)) => format!("{scheme}://…@{host}"),
-        None => format!("…@{host}"),
+    let shown = match text.rsplit_once('@') {
+        None => text.to_owned(),
+        Some((before, host)) => match (before.split_once("://"), before.split_once(':')) {
+            (Some((scheme, _)), _) => format!("{scheme}://…@{host}"),
+            (None, Some((scheme, _))) => format!("{scheme}:…@{host}"),
+            (None, None) => format!("…@{host}"),
+        },
+    };
+    match shown.split_once('?') {
+        Some((address, _)) => format!("{address}?…"),
+        None => shown,
     }
 }
 

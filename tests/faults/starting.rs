@@ -80,7 +80,13 @@ async fn a_configuration_that_means_nothing_is_refused_before_anything_is_bound(
 
 #[tokio::test]
 async fn a_refused_start_tells_no_secret() {
-    for store in ["postgres://fitd:hunter2@db/fits", "mysql://fitd:hunter2@db", "fitd:hunter2@db"] {
+    for store in [
+        "postgres://fitd:hunter2@db/fits",
+        "mysql://fitd:hunter2@db",
+        "fitd:hunter2@db",
+        "hunter2@db",
+        "postgres://db?password=hunter2",
+    ] {
         let reason = refused(&mut serve(store), CONFIG).await;
         assert!(!reason.contains("hunter2"), "{reason}");
     }
