@@ -3,7 +3,7 @@
 
 use super::super::registry::{Choice, Descriptor, Domain, Fallback, Param};
 use super::super::{Dataset, SpecError};
-use super::{Basis, Family, fault, known, vector};
+use super::{Basis, Family, TARGET, fault, known, vector};
 
 pub(super) struct Linear;
 
@@ -17,12 +17,7 @@ static DESCRIPTOR: Descriptor = Descriptor {
             fallback: Fallback::OtherColumns,
             meaning: "The columns that predict.",
         },
-        Param {
-            name: "target",
-            domain: Domain::Column,
-            fallback: Fallback::ColumnY,
-            meaning: "The column to predict.",
-        },
+        TARGET,
         Param {
             name: "intercept",
             domain: Domain::Flag,

@@ -5,7 +5,7 @@
 mod linear;
 mod polynomial;
 
-use super::registry::{Choice, Descriptor};
+use super::registry::{Choice, Descriptor, Domain, Fallback, Param};
 use super::{Dataset, SpecError};
 
 /// A kind of model.
@@ -41,6 +41,10 @@ pub(super) trait Basis: Send + Sync {
     /// What [`Family::restore`] needs.
     fn vectors(&self) -> Vec<(String, Vec<f64>)>;
 }
+
+/// What every model has to predict.
+const TARGET: Param =
+    Param { name: "target", domain: Domain::Column, fallback: Fallback::ColumnY, meaning: "The column to predict." };
 
 /// All models, in the order in which they are shown.
 pub(super) static REGISTRY: [&dyn Family; 2] = [&linear::Linear, &polynomial::Polynomial];

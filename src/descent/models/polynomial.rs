@@ -7,7 +7,7 @@
 use super::super::double::Double;
 use super::super::registry::{Choice, Descriptor, Domain, Fallback, Param};
 use super::super::{Dataset, SpecError};
-use super::{Basis, Family, fault, known, vector};
+use super::{Basis, Family, TARGET, fault, known, vector};
 
 /// The highest degree.
 const DEGREE_MAX: u64 = 20;
@@ -30,12 +30,7 @@ static DESCRIPTOR: Descriptor = Descriptor {
             fallback: Fallback::Required,
             meaning: "The highest power.",
         },
-        Param {
-            name: "target",
-            domain: Domain::Column,
-            fallback: Fallback::ColumnY,
-            meaning: "The column to predict.",
-        },
+        TARGET,
         Param {
             name: "intercept",
             domain: Domain::Flag,
