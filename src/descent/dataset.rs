@@ -1,5 +1,7 @@
-//! Columns of numbers: the data of a fit, shared and never copied.
+//! Columns of numbers: the data of a fit, shared and never copied. A column of categories holds the index of each row's
+//! level in the sorted list of its levels.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Named columns of one length. Values are finite.
@@ -7,7 +9,28 @@ use std::sync::Arc;
 pub struct Dataset {
     names: Vec<String>,
     columns: Vec<Arc<[f64]>>,
+    levels: Vec<Option<Arc<[String]>>>,
     rows: usize,
+    rows_dropped: u64,
+}
+
+/// A column before it is part of a dataset.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Column {
+    /// Numbers.
+    Numbers(Vec<f64>),
+    /// Categories: their sorted, distinct levels, and the index of each row's level.
+    Categories(Vec<String>, Vec<f64>),
+}
+
+impl Column {
+    /// A column of categories with the level of each row.
+    pub fn of_texts(texts: &[String]) -> Self {
+        let levels: BTreeSet<&String> = texts.iter().collect();
+        let levels: Vec<String> = levels.into_iter().cloned().collect();
+        let codes = texts.iter().map(|text| levels.partition_point(|level| level < text) as f64).collect();
+        Self::Categories(levels, codes)
+    }
 }
 
 /// Why columns do not make a dataset.
@@ -58,8 +81,61 @@ impl Dataset {
                 return Err(DatasetError::NonFinite { name: name.clone(), row });
             }
         }
+        let levels = vec![None; columns.len()];
         let (names, columns) = columns.into_iter().map(|(name, values)| (name, values.into())).unzip();
-        Ok(Self { names, columns, rows })
+        Ok(Self { names, columns, levels, rows, rows_dropped: 0 })
+    }
+
+    /// Takes columns of numbers or categories. An index beyond a column's levels counts as not finite.
+    pub fn of_columns(columns: Vec<(String, Column)>) -> Result<Self, DatasetError> {
+        let mut levels = Vec::with_capacity(columns.len());
+        let mut values = Vec::with_capacity(columns.len());
+        for (name, column) in columns {
+            match column {
+                Column::Numbers(numbers) => {
+                    levels.push(None);
+                    values.push((name, numbers));
+                }
+                Column::Categories(names, codes) => {
+                    let fits = |code: &f64| *code >= 0.0 && *code < names.len() as f64 && code.fract() == 0.0;
+                    if let Some(row) = codes.iter().position(|code| !fits(code)) {
+                        return Err(DatasetError::NonFinite { name, row });
+                    }
+                    levels.push(Some(names.into()));
+                    values.push((name, codes));
+                }
+            }
+        }
+        Ok(Self { levels, ..Self::new(values)? })
+    }
+
+    /// The same data, saying that this many rows were left out because a value was missing.
+    #[must_use]
+    pub fn with_rows_dropped(self, rows_dropped: u64) -> Self {
+        Self { rows_dropped, ..self }
+    }
+
+    /// Rows that were left out because a value was missing.
+    pub fn rows_dropped(&self) -> u64 {
+        self.rows_dropped
+    }
+
+    /// The levels of each column, in order; nothing for a column of numbers.
+    pub fn levels(&self) -> &[Option<Arc<[String]>>] {
+        &self.levels
+    }
+
+    /// The levels of the column of this name, if it is one of categories.
+    pub fn levels_of(&self, name: &str) -> Option<&Arc<[String]>> {
+        let at = self.names.iter().position(|other| other == name)?;
+        self.levels[at].as_ref()
+    }
+
+    /// These rows alone, in this order. Every index is below the number of rows, and there is at least one.
+    #[must_use]
+    pub fn subset(&self, rows: &[usize]) -> Self {
+        let columns = self.columns.iter().map(|column| rows.iter().map(|row| column[*row]).collect()).collect();
+        Self { columns, rows: rows.len(), ..self.clone() }
     }
 
     /// The number of rows, at least 1.

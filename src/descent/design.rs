@@ -1,14 +1,18 @@
 //! A model bound to its data: the one place that walks over rows. Blocks and chunks have fixed boundaries, and partial
 //! sums are added in a fixed tree, so that the bits do not depend on how many threads took part.
 
+mod passes;
+
 use std::sync::{Arc, Mutex};
 
 use super::lanes::Lanes;
-use super::losses::Loss;
-use super::models::{Basis, family};
+use super::models::{self, Basis, Response, family};
+use super::outcome::Label;
 use super::registry::Choice;
 use super::triangle::Triangle;
 use super::{Dataset, SpecError, Team, Weights};
+
+
 
 /// Rows a block: a block of a few columns stays in the inner caches.
 const BLOCK_ROWS: usize = 512;
@@ -19,7 +23,9 @@ const FOLD_ROWS_MIN: usize = 64 * BLOCK_ROWS;
 
 /// Features, target and weights of one fit.
 pub(super) struct Design {
-    pub(super) basis: Box<dyn Basis>,
+    pub(super) basis: Arc<dyn Basis>,
+    pub(super) response: Response,
+    pub(super) classes: Vec<Label>,
     features: Vec<Arc<[f64]>>,
     target: Arc<[f64]>,
     weights: Option<Arc<[f64]>>,
@@ -32,17 +38,6 @@ pub(super) struct Design {
     pub(super) lanes: Lanes,
 }
 
-/// The sums of one streamed pass.
-#[derive(Clone, Debug)]
-pub(super) struct Sums {
-    /// Σ wℓ.
-    pub(super) loss: f64,
-    /// Σ w|ŷ − y|.
-    pub(super) absolute: f64,
-    /// Σ w ∂ℓ/∂ŷ φⱼ, by working coefficient.
-    pub(super) gradient: Vec<f64>,
-}
-
 impl Design {
     /// Binds a checked model to data that has its columns.
     pub(super) fn new(
@@ -51,30 +46,79 @@ impl Design {
         data: &Dataset,
         lanes: Lanes,
     ) -> Result<Self, SpecError> {
+        let basis = family(model)?.basis(model, data);
+        let classes = family(model)?.classes(model, data);
+        Self::bind(model, weights, data, lanes, basis, classes, None)
+    }
+
+    /// Binds the same model, with the working basis and target shift of this design, to other rows.
+    pub(super) fn on(&self, model: &Choice, weights: Option<&Weights>, data: &Dataset) -> Result<Self, SpecError> {
+        let (basis, classes) = (Arc::clone(&self.basis), self.classes.clone());
+        Self::bind(model, weights, data, self.lanes, basis, classes, Some(self.target_shift))
+    }
+
+    fn bind(
+        model: &Choice,
+        weights: Option<&Weights>,
+        data: &Dataset,
+        lanes: Lanes,
+        basis: Arc<dyn Basis>,
+        classes: Vec<Label>,
+        shift: Option<f64>,
+    ) -> Result<Self, SpecError> {
         let family = family(model)?;
-        let column = |name: &str| {
-            data.column(name).cloned().ok_or_else(|| SpecError {
-                field: "model".to_owned(),
-                code: "unknown_column",
-                detail: format!("there is no column called {name}"),
-                limit: None,
-            })
+        let missing = |name: &str| SpecError {
+            field: "model".to_owned(),
+            code: "unknown_column",
+            detail: format!("there is no column called {name}"),
+            limit: None,
         };
-        let basis = family.basis(model, data);
+        let column = |name: &str| data.column(name).cloned().ok_or_else(|| missing(name));
         let features = family.features(model).iter().map(|name| column(name)).collect::<Result<Vec<_>, _>>()?;
-        let target = column(model.text("target").unwrap_or_default())?;
+        let target = models::target(&classes, model, data).ok_or_else(|| missing("target"))?;
         let weights = weights.map(|weights| column(&weights.column)).transpose()?;
         let n = target.len() as f64;
-        let target_shift = if basis.has_intercept() { target.iter().map(|y| y / n).sum() } else { 0.0 };
+        let centred = basis.has_intercept() && family.response() == Response::Identity;
+        let target_shift = shift.unwrap_or_else(|| if centred { target.iter().map(|y| y / n).sum() } else { 0.0 });
         let (weight_sum, rows_counted) = match &weights {
             Some(weights) => (sum_in_tree(weights), weights.iter().filter(|weight| **weight > 0.0).count()),
             None => (n, target.len()),
         };
-        Ok(Self { basis, features, target, weights, target_shift, weight_sum, rows_counted, lanes })
+        let response = family.response();
+        Ok(Self { basis, response, classes, features, target, weights, target_shift, weight_sum, rows_counted, lanes })
     }
 
     pub(super) fn rows(&self) -> usize {
         self.target.len()
+    }
+
+    /// Weighted sums a row.
+    pub(super) fn outputs(&self) -> usize {
+        self.response.outputs(self.classes.len())
+    }
+
+    /// The number of coefficients over all outputs.
+    pub(super) fn width(&self) -> usize {
+        self.basis.width() * self.outputs()
+    }
+
+    /// The target as the loss takes it: numbers as given, or the index of each row's class.
+    pub(super) fn target(&self) -> &[f64] {
+        &self.target
+    }
+
+    /// The weight of a row.
+    pub(super) fn weight(&self, row: usize) -> f64 {
+        self.weights.as_ref().map_or(1.0, |weights| weights[row])
+    }
+
+    /// The sum of the weights of each class.
+    pub(super) fn class_sums(&self) -> Vec<f64> {
+        let mut sums = vec![0.0; self.classes.len()];
+        for (row, y) in self.target.iter().enumerate().take(if sums.is_empty() { 0 } else { self.rows() }) {
+            sums[*y as usize] += self.weight(row);
+        }
+        sums
     }
 
     /// Σ ln wᵢ over the rows that count.
@@ -93,15 +137,18 @@ impl Design {
         sum_in_tree(&squares) / self.weight_sum
     }
 
-    /// The first row whose prediction or target makes the loss overflow.
+    /// The first row whose prediction or target makes the squared error overflow.
     pub(super) fn first_overflowing_row(&self, working: &[f64]) -> Option<u64> {
         let width = self.basis.width();
         let mut block = vec![0.0; width];
         (0..self.rows()).find_map(|row| {
             self.fill(row, 1, &mut block);
-            let residual = self.lanes.dot(&block, working) - (self.target[row] - self.target_shift);
-            let weight = self.weights.as_ref().map_or(1.0, |weights| weights[row]);
-            (!(weight * residual * residual).is_finite()).then_some(row as u64)
+            let target = if self.response == Response::Identity { self.target[row] - self.target_shift } else { 0.0 };
+            let bad = working.chunks(width.max(1)).any(|working| {
+                let residual = self.lanes.dot(&block, working) - target;
+                !(self.weight(row) * residual * residual).is_finite()
+            });
+            bad.then_some(row as u64)
         })
     }
 
@@ -110,19 +157,21 @@ impl Design {
         self.basis.fill(&features, out);
     }
 
+    /// The functions of one row, in working coordinates.
+    pub(super) fn row(&self, row: usize, out: &mut [f64]) {
+        self.fill(row, 1, out);
+    }
+
     /// Folds all rows into one triangle of p + 1 columns by orthogonal transformations (TSQR, Demmel et al. 2012).
     pub(super) fn compress(&self, team: &dyn Team) -> Triangle {
         let width = self.basis.width();
         let chunk_rows = FOLD_ROWS_MIN.max((4 * width).next_multiple_of(BLOCK_ROWS));
-        let chunks = self.rows().div_ceil(chunk_rows);
-        let parts: Vec<Mutex<Option<Triangle>>> = (0..chunks).map(|_| Mutex::new(None)).collect();
-        team.each(chunks, &|chunk| {
-            let end = self.rows().min((chunk + 1) * chunk_rows);
+        let whole = self.gather(chunk_rows, team, &|from, end| {
             let mut triangle = Triangle::empty(width + 1);
             let mut block = vec![0.0; (width + 1) * BLOCK_ROWS];
-            for from in (chunk * chunk_rows..end).step_by(BLOCK_ROWS) {
+            for from in (from..end).step_by(BLOCK_ROWS) {
                 if team.abandoned() {
-                    return;
+                    return None;
                 }
                 let rows = BLOCK_ROWS.min(end - from);
                 let block = &mut block[..(width + 1) * rows];
@@ -139,84 +188,42 @@ impl Design {
                 }
                 triangle.absorb(self.lanes, block, rows);
             }
-            put(&parts[chunk], triangle);
-        });
-        let mut triangles: Vec<Triangle> = parts.into_iter().filter_map(take).collect();
-        while triangles.len() > 1 {
-            let mut next = Vec::with_capacity(triangles.len().div_ceil(2));
-            let mut pairs = triangles.into_iter();
-            while let Some(mut first) = pairs.next() {
-                if let Some(second) = pairs.next() {
-                    first.merge(self.lanes, &second);
-                }
-                next.push(first);
-            }
-            triangles = next;
-        }
-        triangles.pop().unwrap_or_else(|| Triangle::empty(width + 1))
+            Some(triangle)
+        }, |first, second| first.merge(self.lanes, &second));
+        whole.unwrap_or_else(|| Triangle::empty(width + 1))
     }
 
-    /// One pass over all rows at these working coefficients: loss, absolute errors and gradient, reading X once.
-    pub(super) fn stream(&self, loss: &dyn Loss, working: &[f64], team: &dyn Team) -> Sums {
-        let width = self.basis.width();
-        let chunks = self.rows().div_ceil(CHUNK_ROWS);
-        let parts: Vec<Mutex<Option<Sums>>> = (0..chunks).map(|_| Mutex::new(None)).collect();
+    /// Computes a part for each chunk of rows and merges the parts pairwise, in a tree that depends on the rows alone.
+    fn gather<T: Send>(
+        &self,
+        chunk_rows: usize,
+        team: &dyn Team,
+        part: &(dyn Fn(usize, usize) -> Option<T> + Sync),
+        merge: impl Fn(&mut T, T),
+    ) -> Option<T> {
+        let chunks = self.rows().div_ceil(chunk_rows);
+        let parts: Vec<Mutex<Option<T>>> = (0..chunks).map(|_| Mutex::new(None)).collect();
         team.each(chunks, &|chunk| {
-            let end = self.rows().min((chunk + 1) * CHUNK_ROWS);
-            let mut sums = Sums { loss: 0.0, absolute: 0.0, gradient: vec![0.0; width] };
-            let mut block = vec![0.0; width * BLOCK_ROWS];
-            let mut predictions = vec![0.0; BLOCK_ROWS];
-            let mut target = vec![0.0; BLOCK_ROWS];
-            let ones = vec![1.0; BLOCK_ROWS];
-            let mut residuals = vec![0.0; BLOCK_ROWS];
-            for from in (chunk * CHUNK_ROWS..end).step_by(BLOCK_ROWS) {
-                let rows = BLOCK_ROWS.min(end - from);
-                let block = &mut block[..width * rows];
-                self.fill(from, rows, block);
-                let (predictions, target) = (&mut predictions[..rows], &mut target[..rows]);
-                predictions.fill(0.0);
-                for (column, factor) in block.chunks_exact(rows).zip(working) {
-                    self.lanes.axpy(*factor, column, predictions);
-                }
-                for (to, y) in target.iter_mut().zip(&self.target[from..from + rows]) {
-                    *to = y - self.target_shift;
-                }
-                let weights = self.weights.as_ref().map_or(&ones[..rows], |weights| &weights[from..from + rows]);
-                for (row, residual) in residuals[..rows].iter_mut().enumerate() {
-                    *residual = predictions[row] - target[row];
-                }
-                sums.absolute += self.lanes.weighted_abs(weights, &residuals[..rows]);
-                sums.loss += loss.accumulate(predictions, target, weights, self.lanes);
-                for (sum, column) in sums.gradient.iter_mut().zip(block.chunks_exact(rows)) {
-                    *sum += self.lanes.dot(column, predictions);
-                }
+            let end = self.rows().min((chunk + 1) * chunk_rows);
+            if let Some(value) = part(chunk * chunk_rows, end) {
+                *parts[chunk].lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(value);
             }
-            put(&parts[chunk], sums);
         });
-        let mut sums: Vec<Sums> = parts.into_iter().filter_map(take).collect();
-        while sums.len() > 1 {
-            let mut next = Vec::with_capacity(sums.len().div_ceil(2));
-            let mut pairs = sums.into_iter();
+        let inner = |place: Mutex<Option<T>>| place.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut values: Vec<T> = parts.into_iter().filter_map(inner).collect();
+        while values.len() > 1 {
+            let mut next = Vec::with_capacity(values.len().div_ceil(2));
+            let mut pairs = values.into_iter();
             while let Some(mut first) = pairs.next() {
                 if let Some(second) = pairs.next() {
-                    first.loss += second.loss;
-                    first.absolute += second.absolute;
-                    first.gradient.iter_mut().zip(&second.gradient).for_each(|(sum, part)| *sum += part);
+                    merge(&mut first, second);
                 }
                 next.push(first);
             }
-            sums = next;
+            values = next;
         }
-        sums.pop().unwrap_or(Sums { loss: 0.0, absolute: 0.0, gradient: vec![0.0; width] })
+        values.pop()
     }
-}
-
-fn put<T>(place: &Mutex<Option<T>>, value: T) {
-    *place.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(value);
-}
-
-fn take<T>(place: Mutex<Option<T>>) -> Option<T> {
-    place.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// Pairwise summation (Higham 1993) with fixed leaves.

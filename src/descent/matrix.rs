@@ -48,6 +48,21 @@ impl Matrix {
         &mut self.values[column * self.rows..(column + 1) * self.rows]
     }
 
+    /// Adds a matrix of the same shape.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.values.iter_mut().zip(&other.values).for_each(|(sum, part)| *sum += part);
+    }
+
+    /// Multiplies every value.
+    pub(super) fn scale(&mut self, factor: f64) {
+        self.values.iter_mut().for_each(|value| *value *= factor);
+    }
+
+    /// A·B.
+    pub(super) fn times_matrix(&self, lanes: Lanes, other: &Self) -> Self {
+        Self::from_columns(self.rows, (0..other.columns).map(|k| self.times(lanes, other.column(k))))
+    }
+
     /// Whether no value is infinite or not a number.
     pub(super) fn is_finite(&self) -> bool {
         self.values.iter().all(|value| value.is_finite())

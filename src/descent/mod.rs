@@ -4,6 +4,10 @@
 mod plan;
 mod run;
 
+mod problem;
+mod restarts;
+mod validation;
+
 mod models;
 
 mod losses;
@@ -17,11 +21,14 @@ mod predict;
 mod report;
 mod start;
 
+mod boxed;
+mod cholesky;
 mod double;
 mod lanes;
 mod matrix;
 mod student;
 mod triangle;
+mod vertex;
 
 mod dataset;
 mod observer;
@@ -29,23 +36,29 @@ mod outcome;
 mod registry;
 mod spec;
 
-pub use dataset::{Dataset, DatasetError};
+pub use dataset::{Column, Dataset, DatasetError};
 pub use lanes::{Lanes, SimdPath};
 pub use observer::{Checkpoint, Control, Observer, Step};
 pub use outcome::{
-    Band, Divergence, Inference, Metrics, Optimum, Outcome, Predictor, Report, StopReason, Suggestion, Warning,
+    Band, Diagnostics, Divergence, Inference, Label, Metrics, Minimum, Optimum, Outcome, Predictor, Report, StopReason,
+    Suggestion, ValidationReport, Warning,
 };
-pub use plan::{Estimate, catalogue, check, coefficient_names, estimate, resolve};
+pub use plan::{Estimate, catalogue, check, coefficient_names, estimate, iterations_per_epoch, losses_of, resolve};
 pub use predict::{Predictions, predict};
 pub use registry::{Bound, Choice, Descriptor, Domain, Fallback, Param, Section, Value};
 pub use run::{Representation, run_with};
-pub use spec::{Penalty, Spec, SpecError, Start, Stop, WeightKind, Weights};
+pub use spec::{
+    Covariance, Penalty, Range, Restarts, Spec, SpecError, Split, Spread, Start, Stop, Validation, WeightKind, Weights,
+};
 
 /// Changes whenever the same input could give other bits; checkpoints of another version are not resumed from.
-pub const NUMERICS_VERSION: u64 = 1;
+pub const NUMERICS_VERSION: u64 = 2;
 
 /// Coefficients up to which a covariance matrix is part of the report.
 pub const COVARIANCE_MAX: usize = 256;
+
+/// Rows up to which leverage and Cook's distance are given.
+pub const DIAGNOSTICS_MAX: usize = 100_000;
 
 /// Runs `task(0)` … `task(count − 1)`, each once, in any order and on any number of threads, and returns when all are
 /// done. Results must not depend on the order: callers write each task's result to its own place.

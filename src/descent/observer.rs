@@ -22,6 +22,8 @@ pub trait Step {
     fn objective(&self) -> f64;
     /// The Euclidean norm of the objective's gradient in data units.
     fn gradient_norm(&self) -> f64;
+    /// The unpenalized loss on the validation rows, where there are some.
+    fn validation_loss(&self) -> Option<f64>;
     /// The coefficients in data units, in the fixed order. Computed when asked for.
     fn coefficients(&self) -> Vec<f64>;
     /// Everything needed to go on from here, bit for bit. Computed when asked for.
@@ -33,6 +35,12 @@ pub trait Observer {
     /// Called at iteration 0 and after every iteration, before the stopping rules are asked; after a resume, not for
     /// the iteration that the checkpoint stands at.
     fn observe(&mut self, step: &dyn Step) -> Control;
+
+    /// Called after an iteration that is not recorded, between two that are: with a batch size, the loss over all rows
+    /// is known once an epoch.
+    fn pulse(&mut self) -> Control {
+        Control::Continue
+    }
 }
 
 /// A run's whole state as named vectors.

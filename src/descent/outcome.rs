@@ -15,6 +15,8 @@ pub enum StopReason {
     MaxSeconds,
     /// Not a bit of the parameters changes any more.
     NoProgress,
+    /// The loss on the validation rows has not become better for as long as the patience lasts.
+    ValidationStoppedImproving,
     /// The client cancelled.
     Cancelled,
     /// The service is stopping; the run goes on from a checkpoint later.
@@ -30,6 +32,7 @@ impl StopReason {
             Self::MaxIterations => "max_iterations",
             Self::MaxSeconds => "max_seconds",
             Self::NoProgress => "no_progress",
+            Self::ValidationStoppedImproving => "validation_stopped_improving",
             Self::Cancelled => "cancelled",
             Self::Interrupted => "interrupted",
         }
@@ -62,6 +65,8 @@ pub enum Outcome {
 pub struct Report {
     /// Why it stopped.
     pub stop_reason: StopReason,
+    /// Whether the optimum was reached within the tolerance asked for, and exists.
+    pub converged: bool,
     /// The coefficients' names.
     pub names: Vec<String>,
     /// The final coefficients.
@@ -78,12 +83,24 @@ pub struct Report {
     pub iterations: u64,
     /// The fixed step that was taken, also where it was chosen automatically.
     pub learning_rate: Option<f64>,
+    /// The scale of a robust loss, where it was chosen automatically.
+    pub loss_scale: Option<f64>,
+    /// The levels of each column of categories among the features.
+    pub levels: Vec<(String, Vec<String>)>,
+    /// The classes, for a model that predicts one of them.
+    pub classes: Vec<Label>,
     /// The exact optimum, for quadratic objectives.
     pub optimum: Option<Optimum>,
     /// 2-norm condition number of the design, shifted (with an intercept) and scaled to unit columns.
     pub condition_number: Option<f64>,
     /// How well the model describes the data.
     pub metrics: Metrics,
+    /// How well it describes the rows that judge it.
+    pub validation: Option<ValidationReport>,
+    /// The distinct minima that several starts led to, the best first.
+    pub minima: Vec<Minimum>,
+    /// What each row does to the fit.
+    pub diagnostics: Option<Diagnostics>,
     /// Errors of the estimates, where they mean something.
     pub inference: Option<Inference>,
     /// What the reader should know.
@@ -103,35 +120,118 @@ pub struct Optimum {
     pub coefficients: Vec<f64>,
 }
 
+/// A class that a model predicts: a number or a text, as the data has it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Label {
+    /// A number.
+    Number(f64),
+    /// A level of a column of categories.
+    Text(String),
+}
+
+impl std::fmt::Display for Label {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Text(text) => f.write_str(text),
+        }
+    }
+}
+
 /// Goodness of fit. What has no value is absent.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metrics {
     /// 1 − RSS/TSS; uncentred without an intercept.
     pub r_squared: Option<f64>,
+    /// 1 − (1 − R²)·(n − 1)/df; n/df without an intercept.
+    pub adjusted_r_squared: Option<f64>,
+    /// 1 − deviance/deviance of the constant model.
+    pub explained_deviance: Option<f64>,
+    /// Twice the log-likelihood lost against a model that fits every row.
+    pub deviance: Option<f64>,
     /// Root of the mean squared error.
     pub rmse: Option<f64>,
     /// Mean absolute error.
     pub mae: Option<f64>,
-    /// Akaike's criterion, −2 ln L + 2p with Gaussian errors.
+    /// Median absolute error, weights left out.
+    pub median_absolute_error: Option<f64>,
+    /// Part of the rows (by weight) whose likeliest class is theirs.
+    pub accuracy: Option<f64>,
+    /// Mean −ln p of the rows' own classes, class weights left out.
+    pub log_loss: Option<f64>,
+    /// Area under the receiver operating characteristic; two classes.
+    pub auc: Option<f64>,
+    /// Rows of a class (by weight) by what was predicted for them, in the order of the classes.
+    pub confusion_matrix: Option<Vec<Vec<f64>>>,
+    /// ln L at the coefficients.
+    pub log_likelihood: Option<f64>,
+    /// Akaike's criterion, −2 ln L + 2p.
     pub aic: Option<f64>,
+    /// Akaike's criterion for few rows: AIC + 2p(p + 1)/(n − p − 1).
+    pub aicc: Option<f64>,
     /// Schwarz's criterion, −2 ln L + p ln n.
     pub bic: Option<f64>,
-    /// √(RSS/df).
+    /// √(RSS/df); for gamma errors √ of Pearson's χ²/df.
     pub residual_standard_deviation: Option<f64>,
-    /// Observations less rank.
+    /// Observations less rank; on validation rows the observations.
     pub degrees_of_freedom: f64,
+}
+
+/// How a fit does on rows that took no part in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ValidationReport {
+    /// How many rows judged, all folds together.
+    pub rows: u64,
+    /// The unpenalized loss there; the mean over folds, by weight.
+    pub loss: f64,
+    /// The standard deviation of the folds' losses.
+    pub loss_standard_deviation: Option<f64>,
+    /// The iteration whose coefficients are reported, where the best was restored.
+    pub best_iteration: Option<u64>,
+    /// On all rows that judged; each row is predicted by the fit without it.
+    pub metrics: Metrics,
+    /// The loss of each fold.
+    pub folds: Vec<f64>,
+}
+
+/// A local minimum.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Minimum {
+    /// The objective there.
+    pub objective: f64,
+    /// The unpenalized loss there.
+    pub loss: f64,
+    /// The coefficients there.
+    pub coefficients: Vec<f64>,
+    /// How many starts led there.
+    pub starts: u64,
+    /// Whether the descents that led there had converged.
+    pub converged: bool,
+}
+
+/// What each row does to the fit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Diagnostics {
+    /// hᵢᵢ: how much of a row's prediction is its own.
+    pub leverage: Vec<f64>,
+    /// How far the coefficients move without the row (Cook 1977), by their covariance.
+    pub cooks_distance: Vec<f64>,
 }
 
 /// Errors of the estimates.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Inference {
+    /// What t and the intervals are taken from: `t` (Student's) or `normal`.
+    pub distribution: &'static str,
+    /// Degrees of freedom of Student's t.
+    pub degrees_of_freedom: Option<f64>,
     /// Standard errors.
     pub standard_errors: Vec<f64>,
     /// Confidence intervals at the level asked for.
     pub intervals: Vec<[f64; 2]>,
     /// Estimate over standard error; absent where the standard error is 0.
     pub t: Vec<Option<f64>>,
-    /// Two-sided p-values of Student's t; absent where t is.
+    /// Two-sided p-values; absent where t is.
     pub p: Vec<Option<f64>>,
     /// The covariance matrix; absent above [`super::COVARIANCE_MAX`] coefficients.
     pub covariance: Option<Vec<Vec<f64>>>,
@@ -183,6 +283,10 @@ pub struct Predictor {
     pub basis: Vec<(String, Vec<f64>)>,
     /// Coefficients in the working basis.
     pub coefficients: Vec<f64>,
+    /// The levels of each column of categories among the features.
+    pub levels: Vec<(String, Vec<String>)>,
+    /// The classes, for a model that predicts one of them.
+    pub classes: Vec<Label>,
     /// For intervals, where they mean something.
     pub band: Option<Band>,
 }
@@ -190,10 +294,10 @@ pub struct Predictor {
 /// The covariance of the working coefficients is `s² F Fᵀ`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Band {
-    /// F, square, by rows.
+    /// F, by rows; as many rows as there are coefficients.
     pub factor: Vec<f64>,
     /// s.
     pub residual_standard_deviation: f64,
-    /// Degrees of freedom of s.
+    /// Degrees of freedom of s; infinite where the intervals are normal.
     pub degrees_of_freedom: f64,
 }

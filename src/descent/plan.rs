@@ -1,8 +1,9 @@
 //! What can be said of a fit before it runs: its coefficients' names, what `auto` means for it, its cost, its faults.
 
+use super::losses::Shape;
 use super::registry::{Choice, Section};
 use super::spec::{Spec, SpecError, Start};
-use super::{Dataset, losses, models, optimizers};
+use super::{Dataset, losses, models, optimizers, validation};
 
 /// What a fit will need.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,73 +30,146 @@ pub fn catalogue() -> Vec<Section> {
     ]
 }
 
-/// The names of the coefficients in the fixed order, or what is wrong with the model for data with these columns.
-/// Needs no data, allocates no more than the names.
-pub fn coefficient_names(model: &Choice, columns: &[String]) -> Result<Vec<String>, SpecError> {
-    models::family(model)?.coefficient_names(model, columns)
+/// The names of the coefficients in the fixed order, or what is wrong with the model for this data.
+pub fn coefficient_names(model: &Choice, data: &Dataset) -> Result<Vec<String>, SpecError> {
+    models::family(model)?.coefficient_names(model, data)
+}
+
+/// The losses that a model can be fitted with, the usual one first.
+pub fn losses_of(model: &Choice) -> &'static [&'static str] {
+    models::family(model).map_or(&[], |family| family.losses())
+}
+
+/// Updates between two recorded iterations, where batches are asked for.
+pub fn iterations_per_epoch(spec: &Spec, rows: u64) -> Option<u64> {
+    let judging = match &spec.validation {
+        Some(judging) => validation::parts(&judging.split, usize::try_from(rows).unwrap_or(0), 0).judging.len() as u64,
+        None => 0,
+    };
+    let folds = matches!(spec.validation.as_ref().map(|judging| &judging.split), Some(super::Split::Folds(..)));
+    optimizers::iterations_per_epoch(&spec.optimizer, if folds { rows } else { rows.saturating_sub(judging) })
 }
 
 /// The same specification with every `auto` replaced by what it means here.
-pub fn resolve(spec: Spec) -> Spec {
+pub fn resolve(mut spec: Spec) -> Spec {
+    if spec.loss.kind == "auto"
+        && let Some(usual) = losses_of(&spec.model).first()
+    {
+        spec.loss = Choice::named(usual);
+    }
+    let shape = losses::kind(&spec.loss).map_or(Shape::Quadratic, |kind| kind.shape());
     match optimizers::method(&spec.optimizer) {
-        Some(method) => method.resolve(spec),
+        Some(method) => method.resolve(spec, shape),
         None => spec,
     }
 }
 
-/// Memory and work of this fit, saturating, without allocating anything.
-pub fn estimate(spec: &Spec, rows: u64, columns: u64) -> Estimate {
+/// Memory and work of this fit, saturating, without allocating more than names.
+pub fn estimate(spec: &Spec, data: &Dataset) -> Estimate {
     const BLOCK_ROWS: u64 = 512;
     const THREADS_MAX: u64 = 64;
-    let width = models::family(&spec.model).map_or(1, |family| family.width(&spec.model)).max(1);
+    const GRAM_PARTS: u64 = 16;
+    let (rows, columns) = (data.rows() as u64, data.names().len() as u64);
+    let total = models::family(&spec.model).map_or(1, |family| family.width(&spec.model, data)).max(1);
+    let outputs = models::family(&spec.model)
+        .map_or(1, |family| family.response().outputs(family.classes(&spec.model, data).len()) as u64)
+        .max(1);
+    let width = (total / outputs).max(1);
     let wide = width.saturating_add(1);
-    let square = wide.saturating_mul(wide).saturating_mul(8);
+    let square = |side: u64| side.saturating_mul(side).saturating_mul(8);
     let chunks = rows.div_ceil((64 * BLOCK_ROWS).max(width.saturating_mul(4))).max(1);
-    let data = rows.saturating_mul(columns).saturating_mul(8);
+    let data_bytes = rows.saturating_mul(columns).saturating_mul(8);
+    let shape = losses::kind(&spec.loss).map_or(Shape::Quadratic, |kind| kind.shape());
+    // The parts that train and judge are copies; the report holds predictions, residuals and their order.
+    let copies = data_bytes.saturating_mul(u64::from(spec.validation.is_some()));
+    let report_bytes = rows.saturating_mul(8 * (2 * outputs + 4));
+    let curved = spec.optimizer.kind == "newton" || shape != Shape::Quadratic;
+    let gram = if curved { square(total).saturating_mul(GRAM_PARTS + 6) } else { 0 };
+    let lines = if shape == Shape::PiecewiseLinear { rows.saturating_mul(8).saturating_mul(wide + 8) } else { 0 };
     // Triangles of the compression, then the dozen square matrices of the whitening, and a block a thread.
-    let memory_bytes = data
-        .saturating_add(square.saturating_mul(chunks.saturating_add(14)))
+    let memory_bytes = data_bytes
+        .saturating_add(copies)
+        .saturating_add(report_bytes)
+        .saturating_add(gram)
+        .saturating_add(lines)
+        .saturating_add(square(wide).saturating_mul(chunks.saturating_add(16)))
         .saturating_add(wide.saturating_mul(BLOCK_ROWS * 8).saturating_mul(chunks.min(THREADS_MAX)))
         .saturating_add(1 << 20);
     let (n, p, steps) = (rows as f64, width as f64, spec.stop.max_iterations as f64);
-    let operations = 2.0 * n * p * p + 12.0 * n * p + 60.0 * p * p * p + 4.0 * p * p * steps;
-    Estimate { memory_bytes, operations, coefficients: width }
+    let compressed = shape == Shape::Quadratic && spec.optimizer.integer("batch_size").is_none();
+    let step = if compressed { 4.0 * p * p } else { 4.0 * n * total as f64 };
+    let starts = spec.restarts.map_or(1.0, |restarts| restarts.count as f64 + 1.0);
+    let operations = 2.0 * n * p * p + 12.0 * n * p + 60.0 * p * p * p + step * steps * starts;
+    Estimate { memory_bytes, operations, coefficients: total }
 }
 
 /// Everything that is wrong with this resolved specification for this data.
 pub fn check(spec: &Spec, data: &Dataset) -> Vec<SpecError> {
     let mut faults = Vec::new();
-    let mut fault = |field: String, code, detail: String| faults.push(SpecError { field, code, detail, limit: None });
-    match coefficient_names(&spec.model, data.names()) {
+    let names = match coefficient_names(&spec.model, data) {
         Err(error) => return vec![error],
-        Ok(names) => {
-            if let Start::At(values) = &spec.start {
-                for (name, _) in values.iter().filter(|(name, _)| !names.contains(name)) {
-                    fault(format!("start/{name}"), "invalid_value", format!("there is no coefficient called {name}"));
-                }
-            }
+        Ok(names) => names,
+    };
+    let mut fault = |field: String, code, detail: String| faults.push(SpecError { field, code, detail, limit: None });
+    let unknown = |name: &str| format!("there is no coefficient called {name}");
+    if let Start::At(values) = &spec.start {
+        for (name, _) in values.iter().filter(|(name, _)| !names.contains(name)) {
+            fault(format!("start/{name}"), "invalid_value", unknown(name));
+        }
+    }
+    for range in &spec.bounds {
+        if !names.contains(&range.name) {
+            fault(format!("bounds/{}", range.name), "invalid_value", unknown(&range.name));
+        } else if range.min > range.max {
+            fault(format!("bounds/{}", range.name), "invalid_value", "min is above max".to_owned());
         }
     }
     if let Some(weights) = &spec.weights {
-        match data.column(&weights.column) {
-            None => fault(
-                "weights/column".to_owned(),
-                "unknown_column",
-                format!("there is no column called {}", weights.column),
-            ),
-            Some(column) => {
-                if let Some(row) = column.iter().position(|weight| *weight < 0.0) {
-                    fault("weights/column".to_owned(), "invalid_value", format!("the weight of row {row} is negative"));
-                } else if !column.iter().sum::<f64>().is_finite() {
-                    fault("weights/column".to_owned(), "invalid_value", "the weights' sum is not finite".to_owned());
-                } else if column.iter().all(|weight| *weight == 0.0) {
-                    fault("weights/column".to_owned(), "invalid_value", "every weight is 0".to_owned());
-                }
-            }
+        weight_fault(&weights.column, data, &mut fault);
+    }
+    let kinked = spec.penalty.l1 > 0.0 || !spec.bounds.is_empty();
+    if kinked && spec.scaling.kind == "whiten" {
+        let detail = "whitening mixes the coefficients, so it takes no l1 penalty and no bounds".to_owned();
+        fault("scaling".to_owned(), "unsupported_combination", detail);
+    }
+    let Ok(family) = models::family(&spec.model) else { return faults };
+    let Some(kind) = losses::kind(&spec.loss) else { return faults };
+    if !family.losses().contains(&spec.loss.kind.as_str()) {
+        let detail = format!("{} is fitted with {}", spec.model.kind, family.losses().join(", "));
+        fault("loss".to_owned(), "unsupported_combination", detail);
+        return faults;
+    }
+    if let Some(factors) = spec.loss.factors("class_weights") {
+        let classes: Vec<String> = family.classes(&spec.model, data).iter().map(ToString::to_string).collect();
+        for name in factors.keys().filter(|name| !classes.contains(name)) {
+            let detail = format!("the target has no class {name}");
+            fault(format!("loss/class_weights/{name}"), "invalid_value", detail);
         }
     }
-    if let Some(error) = optimizers::method(&spec.optimizer).and_then(|method| method.check(&spec.optimizer)) {
-        faults.push(error);
+    faults.extend(family.target_fault(&spec.model, data));
+    faults.extend(optimizers::method(&spec.optimizer).and_then(|method| method.check(spec, kind.shape())));
+    faults.extend(validation::check(spec, data));
+    if spec.diagnostics && data.rows() > super::DIAGNOSTICS_MAX {
+        let (limit, rows) = (super::DIAGNOSTICS_MAX as u64, data.rows() as u64);
+        let detail = format!("diagnostics are given for up to {limit} rows");
+        let field = "diagnostics".to_owned();
+        faults.push(SpecError { field, code: "limit_exceeded", detail, limit: Some((limit, rows)) });
     }
     faults
+}
+
+fn weight_fault(name: &str, data: &Dataset, fault: &mut impl FnMut(String, &'static str, String)) {
+    let field = || "weights/column".to_owned();
+    let Some(column) = data.column(name) else {
+        return fault(field(), "unknown_column", format!("there is no column called {name}"));
+    };
+    if data.levels_of(name).is_some() {
+        fault(field(), "invalid_value", format!("{name} holds categories, which are no weights"));
+    } else if let Some(row) = column.iter().position(|weight| *weight < 0.0) {
+        fault(field(), "invalid_value", format!("the weight of row {row} is negative"));
+    } else if !column.iter().sum::<f64>().is_finite() {
+        fault(field(), "invalid_value", "the weights' sum is not finite".to_owned());
+    } else if column.iter().all(|weight| *weight == 0.0) {
+        fault(field(), "invalid_value", "every weight is 0".to_owned());
+    }
 }

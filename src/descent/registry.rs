@@ -31,6 +31,10 @@ pub enum Domain {
     Column,
     /// Names of columns, distinct, at least one unless the model allows none.
     Columns,
+    /// An entry of the registry of this name, with parameters of its own.
+    Choice(&'static str),
+    /// Positive factors by the text of a label, or one of the words.
+    FactorsOr(&'static [&'static str]),
 }
 
 /// What a parameter is when the client says nothing.
@@ -52,6 +56,8 @@ pub enum Fallback {
     OnlyOtherColumn,
     /// The client must say.
     Required,
+    /// Nothing: the parameter is left out.
+    Absent,
 }
 
 /// One parameter of an entry.
@@ -98,6 +104,10 @@ pub enum Value {
     Text(String),
     /// Columns.
     List(Vec<String>),
+    /// An entry of another registry.
+    Choice(Box<Choice>),
+    /// Factors by the text of a label.
+    Factors(BTreeMap<String, f64>),
 }
 
 /// An entry chosen from a registry, with the values of all its parameters.
@@ -151,6 +161,22 @@ impl Choice {
     pub fn text(&self, name: &str) -> Option<&str> {
         match self.settings.get(name)? {
             Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// An entry of another registry, where the parameter is one.
+    pub fn choice(&self, name: &str) -> Option<&Self> {
+        match self.settings.get(name)? {
+            Value::Choice(choice) => Some(choice),
+            _ => None,
+        }
+    }
+
+    /// Factors by the text of a label, where the parameter holds them.
+    pub fn factors(&self, name: &str) -> Option<&BTreeMap<String, f64>> {
+        match self.settings.get(name)? {
+            Value::Factors(factors) => Some(factors),
             _ => None,
         }
     }

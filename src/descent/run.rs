@@ -1,15 +1,17 @@
 //! The loop: evaluate, ask the stopping rules and the observer, step. It knows neither what is minimized nor how a
 //! step is made.
 
-use super::design::Design;
-use super::objective::{Chart, Compressed, Evaluation, Objective, Quadratic, Spectrum, Streamed};
+use super::objective::{Evaluation, Objective};
 use super::observer::{Checkpoint, Control, Observer, Step};
-use super::optimizers::{Optimizer, Scaling, method, scaling};
-use super::outcome::{Divergence, Outcome, StopReason, Suggestion};
+use super::optimizers::{Advance, Optimizer, Position};
+use super::outcome::{Divergence, Minimum, Outcome, StopReason, Suggestion};
+use super::problem::{Problem, Unready};
 use super::registry::Choice;
-use super::report::report;
-use super::spec::{Spec, Stop};
-use super::{Dataset, Lanes, NUMERICS_VERSION, Team, losses, models, start};
+use super::report::{Ended, report};
+use super::restarts;
+use super::spec::{Spec, Split};
+use super::validation::{Best, Judge, parts};
+use super::{Dataset, Lanes, NUMERICS_VERSION, Team, start};
 
 /// How the objective is evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,25 +22,70 @@ pub enum Representation {
     Streamed,
 }
 
-/// A loss this many times the larger of the initial loss and the mean y² counts as divergence.
+/// A loss this many times the larger of the initial loss and the loss at coefficients 0 counts as divergence.
 const DIVERGENCE_FACTOR: f64 = 1e6;
 
+/// A mean log loss below which every row is classified beyond doubt: the classes are separated, and the optimum is at
+/// infinity.
+const SEPARATED: f64 = 1e-9;
+
 /// Where a descent stands.
-struct Point<'a> {
-    design: &'a Design,
-    chart: &'a Chart,
-    at: Vec<f64>,
-    gradient: Vec<f64>,
-    evaluation: Evaluation,
+pub(super) struct Point<'a> {
+    problem: &'a Problem,
+    pub(super) here: Position,
     initial_loss: f64,
     iteration: u64,
     optimizer: Box<dyn Optimizer>,
+    judge: Option<&'a Judge<'a>>,
+    validation_loss: Option<f64>,
+    best: Option<Best>,
 }
 
-impl Point<'_> {
-    fn internal_coefficients(&self) -> Vec<f64> {
-        let design = self.design;
-        self.chart.to_data(design.basis.as_ref(), design.target_shift, design.lanes, &self.at)
+impl<'a> Point<'a> {
+    pub(super) fn new(
+        problem: &'a Problem,
+        judge: Option<&'a Judge<'a>>,
+        at: Vec<f64>,
+        optimizer: Box<dyn Optimizer>,
+    ) -> Self {
+        let gradient = vec![0.0; at.len()];
+        let here = Position { at, gradient, evaluation: Evaluation { loss: 0.0, penalty: 0.0 } };
+        Self { problem, here, initial_loss: 0.0, iteration: 0, optimizer, judge, validation_loss: None, best: None }
+    }
+
+    /// Evaluates the objective and the loss on the rows that judge where the descent stands.
+    pub(super) fn evaluate(&mut self, objective: &dyn Objective) {
+        self.here.evaluation = objective.evaluate(&self.here.at, &mut self.here.gradient);
+        self.judge_here();
+        if self.iteration == 0 {
+            self.initial_loss = self.here.evaluation.loss;
+        }
+    }
+
+    fn judge_here(&mut self) {
+        self.validation_loss = self.judge.map(|judge| judge.loss(&self.problem.working(&self.here.at)));
+    }
+
+    pub(super) fn is_finite(&self) -> bool {
+        self.here.evaluation.is_finite() && self.here.gradient.iter().chain(&self.here.at).all(|value| value.is_finite())
+    }
+
+    fn restore(&mut self, checkpoint: &Checkpoint) -> bool {
+        let vector = |name: &str| checkpoint.floats.iter().find(|(other, _)| other == name).map(|(_, values)| values);
+        let (Some(at), Some(initial)) = (vector("coordinates"), vector("initial_loss")) else { return false };
+        if checkpoint.numerics_version != NUMERICS_VERSION || at.len() != self.here.at.len() || initial.len() != 1 {
+            return false;
+        }
+        if self.best.as_mut().is_some_and(|best| !best.restore(&checkpoint.floats)) {
+            return false;
+        }
+        if !self.optimizer.restore(&checkpoint.floats) {
+            return false;
+        }
+        self.here.at.clone_from(at);
+        self.initial_loss = initial[0];
+        self.iteration = checkpoint.iteration;
+        true
     }
 }
 
@@ -48,26 +95,39 @@ impl Step for Point<'_> {
     }
 
     fn loss(&self) -> f64 {
-        self.evaluation.loss
+        self.here.evaluation.loss
     }
 
     fn objective(&self) -> f64 {
-        self.evaluation.objective()
+        self.here.evaluation.objective()
     }
 
     fn gradient_norm(&self) -> f64 {
-        let design = self.design;
-        let gradient = self.chart.gradient_in_data(design.basis.as_ref(), design.lanes, &self.gradient);
-        norm(design.lanes, &gradient)
+        let Problem { design, chart, .. } = self.problem;
+        let kinks = self.problem.kinks();
+        let slopes = if kinks.is_empty() {
+            chart.gradient_in_data(design.basis.as_ref(), design.lanes, &self.here.gradient)
+        } else {
+            let steepest = kinks.steepest(&self.here.at, &self.here.gradient);
+            chart.gradient_in_data(design.basis.as_ref(), design.lanes, &steepest)
+        };
+        norm(design.lanes, &slopes)
+    }
+
+    fn validation_loss(&self) -> Option<f64> {
+        self.validation_loss
     }
 
     fn coefficients(&self) -> Vec<f64> {
-        models::to_fixed_order(self.design.basis.has_intercept(), &self.internal_coefficients())
+        self.problem.coefficients(&self.here.at)
     }
 
     fn checkpoint(&self) -> Checkpoint {
-        let mut floats =
-            vec![("coordinates".to_owned(), self.at.clone()), ("initial_loss".to_owned(), vec![self.initial_loss])];
+        let mut floats = vec![
+            ("coordinates".to_owned(), self.here.at.clone()),
+            ("initial_loss".to_owned(), vec![self.initial_loss]),
+        ];
+        floats.extend(self.best.iter().flat_map(Best::state));
         floats.extend(self.optimizer.state());
         Checkpoint { numerics_version: NUMERICS_VERSION, iteration: self.iteration, floats, integers: Vec::new() }
     }
@@ -78,83 +138,100 @@ pub fn run_with(
     data: &Dataset,
     spec: &Spec,
     team: &dyn Team,
-    (lanes, representation): (Lanes, Representation),
+    how: (Lanes, Representation),
     resume: Option<&Checkpoint>,
     observer: &mut dyn Observer,
 ) -> Outcome {
-    let nothing = Outcome::NonFinite { row: None };
-    let (Ok(design), Some(loss), Some(method)) = (
-        Design::new(&spec.model, spec.weights.as_ref(), data, lanes),
-        losses::loss(&spec.loss),
-        method(&spec.optimizer),
-    ) else {
-        return nothing;
+    let split = spec.validation.as_ref().map(|validation| &validation.split);
+    let Some(split) = split.filter(|split| !matches!(split, Split::Folds(..))) else {
+        return run_on(data, None, spec, team, how, resume, observer);
     };
-    let quadratic = Quadratic::new(&design, spec.penalty, loss, team);
-    if team.abandoned() {
-        return Outcome::Abandoned;
+    let parts = parts(split, data.rows(), 0);
+    if parts.training.is_empty() || parts.judging.is_empty() {
+        return Outcome::NonFinite { row: None };
     }
-    let Some(quadratic) = quadratic else {
-        let zeros = vec![0.0; design.basis.width()];
-        return Outcome::NonFinite { row: design.first_overflowing_row(&zeros) };
-    };
-    let chart = match scaling(&spec.scaling) {
-        Some(Scaling::Whiten) => quadratic.whitened_chart(),
-        Some(Scaling::Standardize) => quadratic.standardized_chart(),
-        _ => Chart::Data,
-    };
-    let compressed;
-    let whitened;
-    let streamed;
-    let (objective, spectrum): (&dyn Objective, Spectrum) = if let Chart::Whitened { .. } = chart {
-        whitened = quadratic.whitened(design.basis.as_ref());
-        (&whitened, Spectrum { largest: 2.0, smallest: Some(2.0) })
-    } else {
-        compressed = quadratic.compressed(&chart);
-        let spectrum = Spectrum::of_root(lanes, compressed.root());
-        match representation {
-            Representation::Compressed => (&compressed, spectrum),
-            Representation::Streamed => {
-                streamed = stream(&design, loss, &chart, &quadratic, &compressed, team);
-                (&streamed, spectrum)
-            }
+    let (training, judging) = (data.subset(&parts.training), data.subset(&parts.judging));
+    match run_on(&training, Some(&judging), spec, team, how, resume, observer) {
+        // A row of the training part, told by its place among all rows.
+        Outcome::NonFinite { row: Some(row) } => {
+            Outcome::NonFinite { row: parts.training.get(row as usize).map(|row| *row as u64) }
         }
-    };
-    let optimizer = method.build(&spec.optimizer, objective.width(), &|| spectrum);
-    let start = start::internal(&spec.start, spec.seed, &spec.model, data, &quadratic, &design);
-    let mut point = Point {
-        at: chart.of_data(design.basis.as_ref(), design.target_shift, lanes, &start),
-        design: &design,
-        chart: &chart,
-        gradient: vec![0.0; objective.width()],
-        evaluation: Evaluation { loss: 0.0, penalty: 0.0 },
-        initial_loss: 0.0,
-        iteration: 0,
-        optimizer,
-    };
-    let resumed = resume.is_some_and(|checkpoint| restore(&mut point, checkpoint));
-    point.evaluation = objective.evaluate(&point.at, &mut point.gradient);
-    if !resumed {
-        point.initial_loss = point.evaluation.loss;
-        if !point.evaluation.is_finite() || !point.gradient.iter().all(|slope| slope.is_finite()) {
-            let working = chart.to_working(design.basis.as_ref(), design.target_shift, lanes, &point.at);
-            return Outcome::NonFinite { row: design.first_overflowing_row(&working) };
-        }
+        outcome => outcome,
     }
-    let loss_max = DIVERGENCE_FACTOR * point.initial_loss.max(design.mean_square_target());
-    match descend(objective, &mut point, spec.stop, loss_max, !resumed, observer) {
+}
+
+/// Fits `data`; `judging` holds the rows that judge.
+fn run_on(
+    data: &Dataset,
+    judging: Option<&Dataset>,
+    spec: &Spec,
+    team: &dyn Team,
+    how: (Lanes, Representation),
+    resume: Option<&Checkpoint>,
+    observer: &mut dyn Observer,
+) -> Outcome {
+    let problem = match Problem::new(data, spec, team, how) {
+        Ok(problem) => problem,
+        Err(Unready::Abandoned) => return Outcome::Abandoned,
+        Err(Unready::NonFinite(row)) => return Outcome::NonFinite { row },
+    };
+    let judge = judging.and_then(|rows| problem.design.on(&spec.model, spec.weights.as_ref(), rows).ok());
+    let judge = judge.map(|design| Judge::new(design, &problem, team));
+    let Some(optimizer) = problem.optimizer(spec) else { return Outcome::NonFinite { row: None } };
+    let objective = problem.objective(team);
+    let mut first = problem.coordinates(&start::internal(&spec.start, spec.seed, data, spec, &problem));
+    let mut minima: Vec<Minimum> = Vec::new();
+    if let Some(restarts) = spec.restarts.filter(|restarts| restarts.count > 1) {
+        let Some(found) = restarts::search(&problem, spec, restarts, &first, team) else { return Outcome::Abandoned };
+        (first, minima) = (found.start, found.minima);
+    }
+    let mut point = Point::new(&problem, judge.as_ref(), first.clone(), optimizer);
+    let patience = spec.validation.as_ref().and_then(|validation| validation.patience);
+    if let (Some(patience), Some(judge)) = (patience, &judge) {
+        point.best = Some(Best::new(patience, judge.loss(&problem.working(&first)), &first));
+    }
+    let resumed = resume.is_some_and(|checkpoint| point.restore(checkpoint));
+    point.evaluate(objective.as_ref());
+    if !resumed && !point.is_finite() {
+        return Outcome::NonFinite { row: problem.design.first_overflowing_row(&problem.working(&first)) };
+    }
+    let loss_max = DIVERGENCE_FACTOR * point.initial_loss.max(loss_at_zero(&problem, objective.as_ref()));
+    match descend(objective.as_ref(), &mut point, spec, loss_max, !resumed, observer) {
         Ok(reason) => {
-            let start = models::to_fixed_order(design.basis.has_intercept(), &start);
-            let at = point.internal_coefficients();
-            // The whitened chart's own coordinates lose less than the way through data units and back.
-            let working = chart.to_working(design.basis.as_ref(), design.target_shift, lanes, &point.at);
-            let learning_rate = point.optimizer.learning_rate();
-            let mut report = report(spec, data, &design, &quadratic, team, reason, &point, start, &at, working);
-            report.learning_rate = learning_rate;
-            Outcome::Stopped(Box::new(report))
+            let best_iteration = restore_best(objective.as_ref(), &mut point);
+            let ended = Ended {
+                reason,
+                step: &point,
+                at: &point.here.at,
+                start: problem.coefficients(&first),
+                learning_rate: point.optimizer.learning_rate(),
+                judge: judge.as_ref(),
+                best_iteration,
+                minima,
+            };
+            report(spec, data, &problem, team, how, ended)
         }
-        Err(ran_away) => Outcome::Diverged(Box::new(divergence(spec, data, &design, &point, &ran_away, spectrum))),
+        Err(ran_away) => Outcome::Diverged(Box::new(divergence(spec, data, &problem, &point, &ran_away))),
     }
+}
+
+/// Goes back to the iterate that did best on the rows that judge.
+fn restore_best(objective: &dyn Objective, point: &mut Point<'_>) -> Option<u64> {
+    let best = point.best.take()?;
+    point.here.at.clone_from(&best.at);
+    point.here.evaluation = objective.evaluate(&best.at, &mut point.here.gradient);
+    point.judge_here();
+    Some(best.iteration)
+}
+
+/// The loss at coefficients 0: for squared error the mean y².
+fn loss_at_zero(problem: &Problem, objective: &dyn Objective) -> f64 {
+    if problem.shape == super::losses::Shape::Quadratic {
+        return problem.design.mean_square_target();
+    }
+    let at = problem.coordinates(&vec![0.0; problem.design.width()]);
+    let loss = objective.evaluate(&at, &mut vec![0.0; at.len()]).loss;
+    if loss.is_finite() { loss } else { 0.0 }
 }
 
 /// The Euclidean norm, also where a square would overflow or vanish.
@@ -167,91 +244,73 @@ fn norm(lanes: Lanes, vector: &[f64]) -> f64 {
     largest * lanes.dot(&scaled, &scaled).sqrt()
 }
 
-/// Takes over a checkpoint of this numerics version and shape; false if it is another's.
-fn restore(point: &mut Point<'_>, checkpoint: &Checkpoint) -> bool {
-    let vector = |name: &str| checkpoint.floats.iter().find(|(other, _)| other == name).map(|(_, values)| values);
-    let (Some(at), Some(initial)) = (vector("coordinates"), vector("initial_loss")) else { return false };
-    if checkpoint.numerics_version != NUMERICS_VERSION || at.len() != point.at.len() || initial.len() != 1 {
-        return false;
-    }
-    if !point.optimizer.restore(&checkpoint.floats) {
-        return false;
-    }
-    point.at.clone_from(at);
-    point.initial_loss = initial[0];
-    point.iteration = checkpoint.iteration;
-    true
-}
-
-fn stream<'a>(
-    design: &'a Design,
-    loss: &'static dyn losses::Loss,
-    chart: &'a Chart,
-    quadratic: &Quadratic,
-    compressed: &Compressed,
-    team: &'a dyn Team,
-) -> Streamed<'a> {
-    Streamed {
-        design,
-        loss,
-        chart,
-        penalty: quadratic.penalty_in(chart),
-        team,
-        norms: compressed.norms().to_vec(),
-        floor: compressed.floor(),
-    }
-}
-
 /// The iterate that ran away: its iteration and, in the point, the last finite one.
-struct RanAway {
+pub(super) struct RanAway {
     iteration: u64,
 }
 
 /// Descends from `point` until a rule, the observer or a divergence ends it. `point` is the last finite iterate.
-fn descend(
+pub(super) fn descend(
     objective: &dyn Objective,
     point: &mut Point<'_>,
-    stop: Stop,
+    spec: &Spec,
     loss_max: f64,
     observe_first: bool,
     observer: &mut dyn Observer,
 ) -> Result<StopReason, RanAway> {
+    let stop = spec.stop;
     if observe_first && let Control::Stop(reason) = observer.observe(point) {
         return Ok(reason);
     }
-    let mut next = point.at.clone();
-    let mut gradient = point.gradient.clone();
+    let every = point.optimizer.recorded_every().max(1);
+    let mut recorded = point.here.evaluation.objective();
     loop {
-        let tolerance = stop.gradient_tolerance;
-        if tolerance > 0.0 && objective.cosine(&point.gradient, point.evaluation) <= tolerance {
-            return Ok(StopReason::GradientTolerance);
+        let whole = point.iteration.is_multiple_of(every);
+        if whole && let Some(reason) = converged(objective, point, spec) {
+            return Ok(reason);
         }
         if point.iteration >= stop.max_iterations {
             return Ok(StopReason::MaxIterations);
         }
-        next.copy_from_slice(&point.at);
-        if !point.optimizer.advance(objective, &mut next, &point.gradient) {
+        let before = point.here.clone();
+        let advance = point.optimizer.advance(objective, &mut point.here);
+        if advance == Advance::Stuck {
             return Ok(StopReason::NoProgress);
         }
-        let evaluation = objective.evaluate(&next, &mut gradient);
-        let finite = evaluation.is_finite() && gradient.iter().chain(&next).all(|value| value.is_finite());
-        if !finite || evaluation.loss > loss_max {
-            if finite {
-                point.at.copy_from_slice(&next);
-                point.gradient.copy_from_slice(&gradient);
-                point.evaluation = evaluation;
+        let last = point.iteration + 1 >= stop.max_iterations;
+        let due = (point.iteration + 1).is_multiple_of(every) || last || advance == Advance::Optimal;
+        if advance == Advance::Moved && due {
+            point.here.evaluation = objective.evaluate(&point.here.at, &mut point.here.gradient);
+        }
+        let finite = point.is_finite();
+        if !finite || point.here.evaluation.loss > loss_max {
+            if !finite {
+                point.here = before;
             }
             return Err(RanAway { iteration: point.iteration + 1 });
         }
-        let before = point.evaluation.objective();
-        point.at.copy_from_slice(&next);
-        point.gradient.copy_from_slice(&gradient);
-        point.evaluation = evaluation;
         point.iteration += 1;
+        if !due {
+            if let Control::Stop(reason) = observer.pulse() {
+                return Ok(reason);
+            }
+            continue;
+        }
+        point.judge_here();
         let control = observer.observe(point);
-        let change = (before - evaluation.objective()).abs();
-        if stop.loss_tolerance > 0.0 && change <= stop.loss_tolerance * before.abs() {
+        let objective_now = point.here.evaluation.objective();
+        let change = (recorded - objective_now).abs();
+        if advance == Advance::Optimal {
+            return Ok(StopReason::GradientTolerance);
+        }
+        if stop.loss_tolerance > 0.0 && change <= stop.loss_tolerance * recorded.abs() {
             return Ok(StopReason::LossTolerance);
+        }
+        recorded = objective_now;
+        if let (Some(best), Some(loss)) = (&mut point.best, point.validation_loss)
+            && best.observe(point.iteration, loss, &point.here.at)
+        {
+            return Ok(StopReason::ValidationStoppedImproving);
         }
         if let Control::Stop(reason) = control {
             return Ok(reason);
@@ -259,26 +318,34 @@ fn descend(
     }
 }
 
+/// The rules that look at the present point alone.
+fn converged(objective: &dyn Objective, point: &Point<'_>, spec: &Spec) -> Option<StopReason> {
+    let Position { at, gradient, evaluation } = &point.here;
+    let unbounded = point.problem.design.response.is_classifier() && spec.penalty.l2 + spec.penalty.l1 == 0.0;
+    if unbounded && evaluation.loss < SEPARATED {
+        return Some(StopReason::NoProgress);
+    }
+    let tolerance = spec.stop.gradient_tolerance;
+    let flat = tolerance > 0.0 && objective.steepness(at, gradient, *evaluation) <= tolerance;
+    // At a kink the slope of one side says nothing: there the method itself has to prove the optimum.
+    let smooth = point.problem.shape != super::losses::Shape::PiecewiseLinear;
+    (flat && smooth).then_some(StopReason::GradientTolerance)
+}
+
 /// A number for a sentence: with an exponent where it would be a row of zeros.
 fn plain(value: f64) -> String {
     if (1e-4..1e6).contains(&value.abs()) { value.to_string() } else { format!("{value:e}") }
 }
 
-fn divergence(
-    spec: &Spec,
-    data: &Dataset,
-    design: &Design,
-    point: &Point<'_>,
-    ran_away: &RanAway,
-    spectrum: Spectrum,
-) -> Divergence {
-    let bound = point.optimizer.max_stable_learning_rate(spectrum);
+fn divergence(spec: &Spec, data: &Dataset, problem: &Problem, point: &Point<'_>, ran_away: &RanAway) -> Divergence {
+    let spectrum = problem.is_quadratic().then(|| problem.spectrum()).flatten();
+    let bound = spectrum.and_then(|spectrum| point.optimizer.max_stable_learning_rate(spectrum));
     let gradient_tolerance = (spec.stop.gradient_tolerance == 0.0).then_some(1e-10);
-    let advice = match (point.optimizer.suggestion(spectrum), bound) {
-        (Some((optimizer, iterations)), _) => {
+    let advice = match spectrum.and_then(|spectrum| point.optimizer.suggestion(spectrum)) {
+        Some((optimizer, iterations)) => {
             Suggestion { optimizer, max_iterations: Some(iterations.max(spec.stop.max_iterations)), gradient_tolerance }
         }
-        _ => Suggestion { optimizer: Choice::named("auto"), max_iterations: None, gradient_tolerance },
+        None => Suggestion { optimizer: Choice::named("auto"), max_iterations: None, gradient_tolerance },
     };
     let mut detail = format!("the loss ran away at iteration {}", ran_away.iteration);
     if let (Some(bound), Some(rate)) = (bound, point.optimizer.learning_rate()) {
@@ -288,11 +355,12 @@ fn divergence(
             plain(bound)
         ));
     }
+    let loss = point.here.evaluation.loss;
     Divergence {
         iteration: ran_away.iteration,
-        names: super::coefficient_names(&spec.model, data.names()).unwrap_or_default(),
-        coefficients: models::to_fixed_order(design.basis.has_intercept(), &point.internal_coefficients()),
-        loss: Some(point.evaluation.loss).filter(|loss| loss.is_finite()),
+        names: super::coefficient_names(&spec.model, data).unwrap_or_default(),
+        coefficients: problem.coefficients(&point.here.at),
+        loss: Some(loss).filter(|loss| loss.is_finite()),
         max_stable_learning_rate: bound,
         suggestion: Some(advice),
         detail,

@@ -13,11 +13,13 @@ pub enum Start {
     At(Vec<(String, f64)>),
 }
 
-/// The l2 penalty `l2 · Σθ²` over all coefficients but the intercept.
+/// The penalty `l2 · Σθ² + l1 · Σ|θ|` over all coefficients but the intercept.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Penalty {
-    /// The factor, at least 0.
+    /// The factor of the squares, at least 0.
     pub l2: f64,
+    /// The factor of the absolute values, at least 0.
+    pub l1: f64,
     /// Whether θ are the coefficients of the standardized columns rather than those in data units.
     pub on_standardized: bool,
 }
@@ -51,6 +53,72 @@ pub struct Stop {
     pub loss_tolerance: f64,
 }
 
+/// Which covariance of the estimates is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Covariance {
+    /// From the model's own assumption about the errors.
+    Classical,
+    /// Robust against errors of unequal variance, times n/(n − p) (MacKinnon & White 1985).
+    Hc1,
+    /// Robust, each squared residual divided by (1 − leverage)².
+    Hc3,
+    /// None.
+    None,
+}
+
+/// A coefficient's range in data units; infinite ends are none.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Range {
+    /// The coefficient.
+    pub name: String,
+    /// At least this.
+    pub min: f64,
+    /// At most this.
+    pub max: f64,
+}
+
+/// Where further descents start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spread {
+    /// Exact fits through rows drawn at random.
+    Rows,
+    /// A Latin hypercube around the least-squares fit, in scaled coordinates.
+    LatinHypercube,
+    /// Standard normal in scaled coordinates.
+    Normal,
+}
+
+/// Several descents, of which the best is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Restarts {
+    /// How many starts, the given one among them; at least 1.
+    pub count: u64,
+    /// Where the others are.
+    pub spread: Spread,
+}
+
+/// Which rows judge the fit instead of taking part.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Split {
+    /// A seeded draw of this part of the rows, within (0, 1).
+    Fraction(f64, u64),
+    /// The last rows, as many.
+    LastRows(u64),
+    /// These rows, from 0.
+    Rows(Vec<u64>),
+    /// Each row once: this many seeded folds, and a fit without each. The fit itself takes all rows.
+    Folds(u64, u64),
+}
+
+/// How a fit is judged on rows that take no part.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Validation {
+    /// Which rows.
+    pub split: Split,
+    /// Recorded iterations without a better validation loss after which the fit stops and restores the best iterate.
+    pub patience: Option<u64>,
+}
+
 /// A whole numeric specification.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spec {
@@ -72,8 +140,16 @@ pub struct Spec {
     pub weights: Option<Weights>,
     /// For every random choice.
     pub seed: u64,
-    /// Whether standard errors and covariance are computed where they mean something.
-    pub covariance: bool,
+    /// How standard errors and covariance are computed where they mean something.
+    pub covariance: Covariance,
+    /// Ranges of coefficients, each name at most once.
+    pub bounds: Vec<Range>,
+    /// Several starts.
+    pub restarts: Option<Restarts>,
+    /// Rows that judge.
+    pub validation: Option<Validation>,
+    /// Whether leverage and Cook's distance of every row are reported.
+    pub diagnostics: bool,
     /// The level of the confidence intervals, in (0, 1).
     pub confidence: f64,
 }

@@ -4,48 +4,39 @@ use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
 
 use super::Dataset;
-use super::design::Design;
 use super::models::to_internal_order;
-use super::objective::{Chart, Quadratic};
-use super::registry::Choice;
-use super::spec::Start;
+use super::problem::Problem;
+use super::spec::{Spec, Start};
 
 /// The start's coefficients.
-pub(super) fn internal(
-    start: &Start,
-    seed: u64,
-    model: &Choice,
-    data: &Dataset,
-    quadratic: &Quadratic,
-    design: &Design,
-) -> Vec<f64> {
-    let width = design.basis.width();
+pub(super) fn internal(start: &Start, seed: u64, data: &Dataset, spec: &Spec, problem: &Problem) -> Vec<f64> {
+    let design = &problem.design;
     match start {
-        Start::Zeros => vec![0.0; width],
+        Start::Zeros => vec![0.0; design.width()],
         Start::At(values) => {
-            let names = super::coefficient_names(model, data.names()).unwrap_or_default();
+            let names = super::coefficient_names(&spec.model, data).unwrap_or_default();
             let fixed: Vec<f64> = names
                 .iter()
                 .map(|name| values.iter().find(|(other, _)| other == name).map_or(0.0, |(_, value)| *value))
                 .collect();
-            to_internal_order(design.basis.has_intercept(), &fixed)
+            to_internal_order(design.basis.as_ref(), &fixed)
         }
         Start::Random => {
             let mut normal = Normal::new(seed);
-            let drawn: Vec<f64> = (0..width).map(|_| normal.next()).collect();
-            let chart: Chart = quadratic.standardized_chart();
+            let drawn: Vec<f64> = (0..design.width()).map(|_| normal.next()).collect();
+            let chart = problem.quadratic.standardized_chart(true);
             chart.to_data(design.basis.as_ref(), design.target_shift, design.lanes, &drawn)
         }
     }
 }
 
 /// Standard normal numbers by Marsaglia's polar method on a fixed generator: the same stream for ever.
-struct Normal {
+pub(super) struct Normal {
     generator: Pcg64,
 }
 
 impl Normal {
-    fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         Self { generator: Pcg64::seed_from_u64(seed) }
     }
 
@@ -54,7 +45,7 @@ impl Normal {
         2.0 * ((self.generator.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64 - 1.0
     }
 
-    fn next(&mut self) -> f64 {
+    pub(super) fn next(&mut self) -> f64 {
         loop {
             let (x, y) = (self.uniform(), self.uniform());
             let square = x.mul_add(x, y * y);

@@ -2,26 +2,60 @@
 //! working coordinates chosen so that no digits are lost, and the linear map between working coefficients and those in
 //! data units. Internally the intercept, where there is one, comes first; the fixed order of answers puts it last.
 
+mod gamma;
 mod linear;
+mod logistic;
+mod poisson;
 mod polynomial;
+mod response;
+mod softmax;
 
+use std::sync::Arc;
+
+use super::outcome::Label;
 use super::registry::{Choice, Descriptor, Domain, Fallback, Param};
 use super::{Dataset, SpecError};
 
-/// A kind of model.
+pub(super) use response::{Response, sigmoid};
+
+/// A kind of model. What is not said otherwise is that of a weighted sum of the features.
 pub(super) trait Family: Sync {
     /// How the model presents itself.
     fn descriptor(&self) -> &'static Descriptor;
-    /// The coefficients' names in the fixed order, for data with these columns.
-    fn coefficient_names(&self, choice: &Choice, columns: &[String]) -> Result<Vec<String>, SpecError>;
+    /// The losses that it can be fitted with, the usual one first.
+    fn losses(&self) -> &'static [&'static str];
+    /// What is predicted from the weighted sums.
+    fn response(&self) -> Response {
+        Response::Identity
+    }
+    /// The classes that the target has, in order; empty for a model that predicts numbers.
+    fn classes(&self, _choice: &Choice, _data: &Dataset) -> Vec<Label> {
+        Vec::new()
+    }
+    /// What is wrong with the target's values.
+    fn target_fault(&self, choice: &Choice, data: &Dataset) -> Option<SpecError> {
+        numeric_target(choice, data).err()
+    }
+    /// The coefficients' names in the fixed order.
+    fn coefficient_names(&self, choice: &Choice, data: &Dataset) -> Result<Vec<String>, SpecError> {
+        linear::coefficient_names(choice, data)
+    }
     /// The number of coefficients, without allocating.
-    fn width(&self, choice: &Choice) -> u64;
+    fn width(&self, choice: &Choice, data: &Dataset) -> u64 {
+        linear::width(choice, data)
+    }
     /// The columns that the model reads, in the order in which [`Basis::fill`] takes them.
-    fn features(&self, choice: &Choice) -> Vec<String>;
+    fn features(&self, choice: &Choice) -> Vec<String> {
+        choice.list("features").unwrap_or_default().to_vec()
+    }
     /// The working basis for this data.
-    fn basis(&self, choice: &Choice, data: &Dataset) -> Box<dyn Basis>;
+    fn basis(&self, choice: &Choice, data: &Dataset) -> Arc<dyn Basis> {
+        linear::basis(choice, data)
+    }
     /// The working basis that [`Basis::vectors`] described.
-    fn restore(&self, vectors: &[(String, Vec<f64>)]) -> Option<Box<dyn Basis>>;
+    fn restore(&self, vectors: &[(String, Vec<f64>)]) -> Option<Arc<dyn Basis>> {
+        linear::restore(vectors)
+    }
 }
 
 /// Basis functions φ₀ … φ₍p−1₎ of a model that is linear in its parameters.
@@ -47,7 +81,14 @@ const TARGET: Param =
     Param { name: "target", domain: Domain::Column, fallback: Fallback::ColumnY, meaning: "The column to predict." };
 
 /// All models, in the order in which they are shown.
-pub(super) static REGISTRY: [&dyn Family; 2] = [&linear::Linear, &polynomial::Polynomial];
+pub(super) static REGISTRY: [&dyn Family; 6] = [
+    &linear::Linear,
+    &polynomial::Polynomial,
+    &logistic::Logistic,
+    &softmax::Softmax,
+    &poisson::Poisson,
+    &gamma::Gamma,
+];
 
 /// The model of this choice.
 pub(super) fn family(choice: &Choice) -> Result<&'static dyn Family, SpecError> {
@@ -59,22 +100,72 @@ pub(super) fn family(choice: &Choice) -> Result<&'static dyn Family, SpecError> 
     })
 }
 
-/// Moves an intercept from the front, where the numerics have it, to the end, where answers have it.
-pub(super) fn to_fixed_order(intercept: bool, internal: &[f64]) -> Vec<f64> {
+/// Moves the intercept of each output from the front, where the numerics have it, to the end, where answers have it.
+pub(super) fn to_fixed_order(basis: &dyn Basis, internal: &[f64]) -> Vec<f64> {
     let mut out = internal.to_vec();
-    if intercept {
-        out.rotate_left(1);
+    if basis.has_intercept() {
+        out.chunks_mut(basis.width().max(1)).for_each(|block| block.rotate_left(1));
     }
     out
 }
 
 /// The inverse of [`to_fixed_order`].
-pub(super) fn to_internal_order(intercept: bool, fixed: &[f64]) -> Vec<f64> {
+pub(super) fn to_internal_order(basis: &dyn Basis, fixed: &[f64]) -> Vec<f64> {
     let mut out = fixed.to_vec();
-    if intercept {
-        out.rotate_right(1);
+    if basis.has_intercept() {
+        out.chunks_mut(basis.width().max(1)).for_each(|block| block.rotate_right(1));
     }
     out
+}
+
+/// The target's values as a model of numbers takes them, or as the index of each row's class.
+pub(super) fn target(classes: &[Label], choice: &Choice, data: &Dataset) -> Option<Arc<[f64]>> {
+    let column = data.column(choice.text("target")?)?;
+    let number = |label: &Label| if let Label::Number(number) = label { Some(*number) } else { None };
+    let numbers: Vec<f64> = classes.iter().filter_map(number).collect();
+    if numbers.is_empty() {
+        return Some(Arc::clone(column));
+    }
+    Some(column.iter().map(|y| numbers.partition_point(|class| class < y) as f64).collect())
+}
+
+/// The distinct values of the target in order, at most `max` + 1 of them.
+fn distinct_labels(choice: &Choice, data: &Dataset, max: usize) -> Vec<Label> {
+    let Some(name) = choice.text("target") else { return Vec::new() };
+    if let Some(levels) = data.levels_of(name) {
+        return levels.iter().take(max + 1).cloned().map(Label::Text).collect();
+    }
+    let mut seen: Vec<f64> = Vec::new();
+    for y in data.column(name).map_or(&[][..], |column| column) {
+        let at = seen.partition_point(|other| other < y);
+        if seen.get(at).is_none_or(|other| other != y) {
+            seen.insert(at, *y);
+            if seen.len() > max {
+                break;
+            }
+        }
+    }
+    seen.into_iter().map(Label::Number).collect()
+}
+
+/// The target as numbers, or the fault of one that is categories.
+fn numeric_target<'a>(choice: &Choice, data: &'a Dataset) -> Result<&'a [f64], SpecError> {
+    let name = choice.text("target").unwrap_or_default();
+    if data.levels_of(name).is_some() {
+        let detail = format!("{name} holds categories, but this model predicts numbers; logistic and softmax predict classes");
+        return Err(fault("target", "invalid_value", detail));
+    }
+    Ok(data.column(name).map_or(&[][..], |column| column))
+}
+
+/// The fault of the first target value that is not as it should be.
+fn every_target(choice: &Choice, data: &Dataset, what: &str, fits: impl Fn(f64) -> bool) -> Option<SpecError> {
+    match numeric_target(choice, data) {
+        Err(error) => Some(error),
+        Ok(values) => values.iter().position(|y| !fits(*y)).map(|row| {
+            fault("target", "invalid_value", format!("the target of row {row} is {}: it has to be {what}", values[row]))
+        }),
+    }
 }
 
 /// The vector of this name.
@@ -88,8 +179,8 @@ fn fault(field: impl Into<String>, code: &'static str, detail: impl Into<String>
 }
 
 /// Checks that a column exists.
-fn known(columns: &[String], name: &str, field: impl Into<String>) -> Result<(), SpecError> {
-    if columns.iter().any(|column| column == name) {
+fn known(data: &Dataset, name: &str, field: impl Into<String>) -> Result<(), SpecError> {
+    if data.column(name).is_some() {
         return Ok(());
     }
     Err(fault(field, "unknown_column", format!("there is no column called {name}")))

@@ -4,6 +4,8 @@
 //! The maps between both bases are made in double-double arithmetic from T₍k+1₎ = 2tTₖ − T₍k−1₎ (DLMF 18.9): the
 //! coefficients in data units of a cubic on x in the millions are differences of huge numbers.
 
+use std::sync::Arc;
+
 use super::super::double::Double;
 use super::super::registry::{Choice, Descriptor, Domain, Fallback, Param};
 use super::super::{Dataset, SpecError};
@@ -45,10 +47,17 @@ impl Family for Polynomial {
         &DESCRIPTOR
     }
 
-    fn coefficient_names(&self, choice: &Choice, columns: &[String]) -> Result<Vec<String>, SpecError> {
+    fn losses(&self) -> &'static [&'static str] {
+        super::linear::LOSSES
+    }
+
+    fn coefficient_names(&self, choice: &Choice, data: &Dataset) -> Result<Vec<String>, SpecError> {
         let (target, feature) = (choice.text("target").unwrap_or_default(), choice.text("feature").unwrap_or_default());
-        known(columns, target, "target")?;
-        known(columns, feature, "feature")?;
+        known(data, target, "target")?;
+        known(data, feature, "feature")?;
+        if data.levels_of(feature).is_some() {
+            return Err(fault("feature", "invalid_value", format!("{feature} holds categories, which have no powers")));
+        }
         if feature == target {
             return Err(fault(
                 "feature",
@@ -85,7 +94,7 @@ impl Family for Polynomial {
         Ok(names)
     }
 
-    fn width(&self, choice: &Choice) -> u64 {
+    fn width(&self, choice: &Choice, _data: &Dataset) -> u64 {
         choice.integer("degree").unwrap_or(0).saturating_add(u64::from(choice.flag("intercept").unwrap_or(true)))
     }
 
@@ -93,7 +102,7 @@ impl Family for Polynomial {
         vec![choice.text("feature").unwrap_or_default().to_owned()]
     }
 
-    fn basis(&self, choice: &Choice, data: &Dataset) -> Box<dyn Basis> {
+    fn basis(&self, choice: &Choice, data: &Dataset) -> Arc<dyn Basis> {
         let degree = choice.integer("degree").unwrap_or(0).min(DEGREE_MAX) as usize;
         let intercept = choice.flag("intercept").unwrap_or(true);
         let column = choice.text("feature").and_then(|name| data.column(name));
@@ -103,7 +112,7 @@ impl Family for Polynomial {
         let centre = 0.5 * low + 0.5 * high;
         let half_width = 0.5 * high - 0.5 * low;
         let reach = low.abs().max(high.abs());
-        Box::new(Chebyshev::new(
+        Arc::new(Chebyshev::new(
             degree,
             intercept,
             centre,
@@ -112,10 +121,10 @@ impl Family for Polynomial {
         ))
     }
 
-    fn restore(&self, vectors: &[(String, Vec<f64>)]) -> Option<Box<dyn Basis>> {
+    fn restore(&self, vectors: &[(String, Vec<f64>)]) -> Option<Arc<dyn Basis>> {
         let [degree, intercept, centre, half_width, reach] = *vector(vectors, "chebyshev")? else { return None };
         let degree = (degree as usize).min(DEGREE_MAX as usize);
-        Some(Box::new(Chebyshev::new(degree, intercept > 0.5, centre, half_width, reach)))
+        Some(Arc::new(Chebyshev::new(degree, intercept > 0.5, centre, half_width, reach)))
     }
 }
 

@@ -40,6 +40,26 @@ impl Centering {
         (Self { intercept, means, scales }, out)
     }
 
+    /// The same scales, nothing centred: for ranges of the intercept, which centring would mix with the slopes.
+    pub(in super::super) fn without_means(&self) -> Self {
+        Self { means: vec![0.0; self.means.len()], ..self.clone() }
+    }
+
+    /// The columns of a triangle in these coordinates.
+    pub(in super::super) fn apply(&self, r: &Matrix) -> Matrix {
+        let constant = if self.intercept && r.columns() > 0 { r.column(0).to_vec() } else { vec![0.0; r.rows()] };
+        Matrix::from_columns(
+            r.rows(),
+            (0..r.columns()).map(|k| {
+                if k == 0 && self.intercept {
+                    return constant.clone();
+                }
+                let column = r.column(k).iter().zip(&constant);
+                column.map(|(value, one)| (-self.means[k]).mul_add(*one, *value) / self.scales[k]).collect()
+            }),
+        )
+    }
+
     /// Coefficients of ψ → coefficients of f.
     pub(in super::super) fn lower(&self, standardized: &[f64]) -> Vec<f64> {
         let mut out = standardized.to_vec();
@@ -126,50 +146,80 @@ pub(in super::super) fn to_data(basis: &dyn Basis, shift: f64, working: &[f64]) 
 }
 
 impl Chart {
+    /// The number of coordinates of one output.
+    pub(in super::super) fn width(&self, basis: &dyn Basis) -> usize {
+        match self {
+            Self::Whitened { from, .. } => from.columns(),
+            _ => basis.width(),
+        }
+    }
+
     /// φ → coefficients in data units.
     pub(in super::super) fn to_data(&self, basis: &dyn Basis, shift: f64, lanes: Lanes, at: &[f64]) -> Vec<f64> {
-        match self {
+        each(at, self.width(basis), |at| match self {
             Self::Data => at.to_vec(),
             Self::Standardized(centering) => centering.lower(at),
             Self::Whitened { unit, from, .. } => to_data(basis, shift, &unit.lower(&from.times(lanes, at))),
-        }
+        })
     }
 
     /// φ → working coefficients.
     pub(in super::super) fn to_working(&self, basis: &dyn Basis, shift: f64, lanes: Lanes, at: &[f64]) -> Vec<f64> {
-        match self {
+        each(at, self.width(basis), |at| match self {
             Self::Data => to_working(basis, shift, at),
             Self::Standardized(centering) => to_working(basis, shift, &centering.lower(at)),
             Self::Whitened { unit, from, .. } => unit.lower(&from.times(lanes, at)),
-        }
+        })
     }
 
     /// Coefficients in data units → φ (the nearest one, where the chart is narrower).
     pub(in super::super) fn of_data(&self, basis: &dyn Basis, shift: f64, lanes: Lanes, theta: &[f64]) -> Vec<f64> {
-        match self {
+        each(theta, basis.width(), |theta| match self {
             Self::Data => theta.to_vec(),
             Self::Standardized(centering) => centering.raise(theta),
             Self::Whitened { unit, onto, .. } => {
                 onto.transposed_times(lanes, &unit.raise(&to_working(basis, shift, theta)))
             }
-        }
+        })
     }
 
     /// A gradient by working coefficients → by φ.
     pub(in super::super) fn pull(&self, basis: &dyn Basis, lanes: Lanes, working: &[f64]) -> Vec<f64> {
-        match self {
+        each(working, basis.width(), |working| match self {
             Self::Data => basis.pull(working),
             Self::Standardized(centering) => centering.pull(&basis.pull(working)),
             Self::Whitened { unit, from, .. } => from.transposed_times(lanes, &unit.pull(working)),
-        }
+        })
     }
 
     /// A gradient by φ → by coefficients in data units.
     pub(in super::super) fn gradient_in_data(&self, basis: &dyn Basis, lanes: Lanes, gradient: &[f64]) -> Vec<f64> {
-        match self {
+        each(gradient, self.width(basis), |gradient| match self {
             Self::Data => gradient.to_vec(),
             Self::Standardized(centering) => centering.push(gradient),
             Self::Whitened { unit, onto, .. } => basis.pull(&unit.push(&onto.times(lanes, gradient))),
-        }
+        })
     }
+
+    /// The linear part of the map from the coordinates of one output to its working coefficients.
+    pub(in super::super) fn map(&self, basis: &dyn Basis, lanes: Lanes) -> Matrix {
+        let width = self.width(basis);
+        Matrix::from_columns(
+            basis.width(),
+            (0..width).map(|k| {
+                let mut e = vec![0.0; width];
+                e[k] = 1.0;
+                match self {
+                    Self::Data => basis.to_working(&e),
+                    Self::Standardized(centering) => basis.to_working(&centering.lower(&e)),
+                    Self::Whitened { unit, from, .. } => unit.lower(&from.times(lanes, &e)),
+                }
+            }),
+        )
+    }
+}
+
+/// Maps the block of each output.
+fn each(at: &[f64], width: usize, map: impl Fn(&[f64]) -> Vec<f64>) -> Vec<f64> {
+    at.chunks(width.max(1)).flat_map(map).collect()
 }

@@ -3,7 +3,7 @@
 
 use super::super::lanes::Lanes;
 use super::super::matrix::Matrix;
-use super::{Evaluation, Objective, PenaltyForm, largest_cosine};
+use super::{Evaluation, Kinks, Objective, PenaltyForm, largest_cosine};
 
 /// A quadratic objective in some chart.
 pub(in super::super) struct Compressed {
@@ -11,6 +11,7 @@ pub(in super::super) struct Compressed {
     z: Vec<f64>,
     rho: f64,
     penalty: PenaltyForm,
+    kinks: Kinks,
     /// ‖Jⱼ‖/√W, the penalty's rows included.
     norms: Vec<f64>,
     floor: f64,
@@ -19,7 +20,7 @@ pub(in super::super) struct Compressed {
 
 impl Compressed {
     /// `r`, `z` and `rho` are divided by √W.
-    pub(in super::super) fn new(lanes: Lanes, r: Matrix, z: Vec<f64>, rho: f64, penalty: PenaltyForm) -> Self {
+    pub(in super::super) fn new(lanes: Lanes, r: Matrix, z: Vec<f64>, rho: f64, penalty: PenaltyForm, kinks: Kinks) -> Self {
         let stack = penalty.factor(r.columns());
         let norms = (0..r.columns())
             .map(|k| {
@@ -28,7 +29,7 @@ impl Compressed {
             })
             .collect();
         let floor = 16.0 * f64::EPSILON * lanes.dot(&z, &z).sqrt().hypot(rho);
-        Self { r, z, rho, penalty, norms, floor, lanes }
+        Self { r, z, rho, penalty, kinks, norms, floor, lanes }
     }
 
     /// ‖Jⱼ‖/√W, the penalty's rows included.
@@ -41,16 +42,23 @@ impl Compressed {
         self.floor
     }
 
-    /// A matrix A with Hessian 2·AᵀA.
-    pub(in super::super) fn root(&self) -> Matrix {
+    /// A matrix A with Hessian 2·AᵀA where the loss has this second derivative (2 for squares) in every row.
+    pub(in super::super) fn root(&self, curvature: f64) -> Matrix {
         let width = self.r.columns();
+        let mut r = self.r.clone();
+        r.scale((0.5 * curvature).sqrt());
         match self.penalty.factor(width) {
-            None => self.r.clone(),
+            None => r,
             Some(form) => Matrix::from_columns(
-                self.r.rows() + form.rows(),
-                (0..width).map(|k| [self.r.column(k), form.column(k)].concat()),
+                r.rows() + form.rows(),
+                (0..width).map(|k| [r.column(k), form.column(k)].concat()),
             ),
         }
+    }
+
+    /// The mean squared error alone.
+    pub(in super::super) fn loss_at(&self, at: &[f64]) -> f64 {
+        self.evaluate(at, &mut vec![0.0; at.len()]).loss
     }
 }
 
@@ -70,7 +78,7 @@ impl Objective for Compressed {
             gradient[k] = 2.0 * self.lanes.dot(&self.r.column(k)[..=k.min(self.r.rows() - 1)], &residual);
         }
         let loss = self.lanes.dot(&residual, &residual) + self.rho * self.rho;
-        let penalty = self.penalty.add(self.lanes, at, gradient);
+        let penalty = self.penalty.add(self.lanes, at, gradient) + self.kinks.penalty(at);
         Evaluation { loss, penalty }
     }
 
@@ -80,7 +88,28 @@ impl Objective for Compressed {
         Some(2.0 * (self.lanes.dot(&image, &image) + self.penalty.add(self.lanes, direction, &mut ignored)))
     }
 
-    fn cosine(&self, gradient: &[f64], evaluation: Evaluation) -> f64 {
-        largest_cosine(gradient, &self.norms, evaluation.objective(), self.floor)
+    fn hessian(&self, _at: &[f64]) -> Option<Matrix> {
+        let root = self.root(2.0);
+        let width = self.width();
+        let mut hessian = Matrix::zeros(width, width);
+        for column in 0..width {
+            for row in 0..=column {
+                let product = 2.0 * self.lanes.dot(root.column(row), root.column(column));
+                hessian.set(row, column, product);
+                hessian.set(column, row, product);
+            }
+        }
+        hessian.is_finite().then_some(hessian)
+    }
+
+    fn steepness(&self, at: &[f64], gradient: &[f64], evaluation: Evaluation) -> f64 {
+        if self.kinks.is_empty() {
+            return largest_cosine(gradient, &self.norms, evaluation.objective(), self.floor);
+        }
+        largest_cosine(&self.kinks.steepest(at, gradient), &self.norms, evaluation.objective(), self.floor)
+    }
+
+    fn kinks(&self) -> &Kinks {
+        &self.kinks
     }
 }

@@ -3,16 +3,20 @@
 
 mod chart;
 mod compressed;
+mod kinks;
 mod penalty;
 mod quadratic;
 mod streamed;
 mod whitened;
 
-pub(super) use chart::Chart;
+use super::matrix::Matrix;
+
+pub(super) use chart::{Centering, Chart};
 pub(super) use compressed::Compressed;
+pub(super) use kinks::Kinks;
 pub(super) use penalty::PenaltyForm;
 pub(super) use quadratic::{Quadratic, Spectrum};
-pub(super) use streamed::Streamed;
+pub(super) use streamed::{Streamed, Steepness};
 pub(super) use whitened::Whitened;
 
 /// The objective at one point.
@@ -35,17 +39,44 @@ impl Evaluation {
     }
 }
 
+/// An objective as a sum of kinked lines: Σᵢ ρᵢ(aᵢ·φ − bᵢ), ρᵢ of slope `low` below 0 and `high` above.
+pub(super) struct Lines {
+    /// One row a line.
+    pub(super) a: Matrix,
+    pub(super) b: Vec<f64>,
+    pub(super) low: Vec<f64>,
+    pub(super) high: Vec<f64>,
+}
+
 /// A function to minimize.
 pub(super) trait Objective {
     /// The number of coordinates.
     fn width(&self) -> usize;
-    /// The objective at `at`, its gradient into `gradient`.
+    /// The objective at `at`, the gradient of its smooth part (all but the l1 penalty) into `gradient`.
     fn evaluate(&self, at: &[f64], gradient: &mut [f64]) -> Evaluation;
+    /// The gradient of the smooth part over these rows alone, scaled as if they were all; false where the rows are not
+    /// at hand.
+    fn evaluate_rows(&self, _rows: &[u32], _at: &[f64], _gradient: &mut [f64]) -> bool {
+        false
+    }
     /// dᵀHd for the Hessian H, where the objective is quadratic.
     fn curvature(&self, direction: &[f64]) -> Option<f64>;
-    /// The largest cosine between the residual and a column of the Jacobian, the penalty counted as further rows; 0 where
-    /// the gradient is at the rounding level of the data.
-    fn cosine(&self, gradient: &[f64], evaluation: Evaluation) -> f64;
+    /// The Hessian of the smooth part, or a positive bound of it with which Newton's step descends.
+    fn hessian(&self, at: &[f64]) -> Option<Matrix>;
+    /// How steep the objective is, free of scale. Least squares: the largest cosine between the residual and a column of the
+    /// Jacobian, the penalty counted as further rows; else the largest slope by a coordinate's unit over the objective.
+    /// 0 where the gradient is at the rounding level of the data.
+    fn steepness(&self, at: &[f64], gradient: &[f64], evaluation: Evaluation) -> f64;
+    /// The parts of the objective that have no slope everywhere: the l1 penalty and the ranges.
+    fn kinks(&self) -> &Kinks;
+    /// The objective as a sum of kinked lines, where it is one.
+    fn lines(&self) -> Option<Lines> {
+        None
+    }
+    /// How many rows a pass reads; 0 where evaluations read none.
+    fn rows(&self) -> usize {
+        0
+    }
 }
 
 /// The scale-free gradient of a least-squares objective: |gⱼ| = 2·‖Jⱼ‖·‖r‖·cos, with `norms` = ‖Jⱼ‖ and `floor` the norm

@@ -1,4 +1,4 @@
-//! The l2 penalty as a quadratic form in the coordinates of a chart.
+//! The l2 penalty as a quadratic form in the coordinates of a chart, of one output.
 
 use super::super::lanes::Lanes;
 use super::super::matrix::Matrix;
@@ -81,6 +81,33 @@ impl PenaltyForm {
                     *slope = 2.0f64.mul_add(part, *slope);
                 }
                 lanes.dot(&image, &image)
+            }
+        }
+    }
+
+    /// In the coordinates that `map` leads from.
+    pub(in super::super) fn through(self, lanes: Lanes, map: &Matrix) -> Self {
+        match self {
+            Self::Square(form) => Self::Square(form.times_matrix(lanes, map)),
+            other => other,
+        }
+    }
+
+    /// Adds its Hessian, 2PᵀP, to a block of `hessian` on the diagonal that begins at `offset`.
+    pub(in super::super) fn add_hessian(&self, hessian: &mut Matrix, offset: usize) {
+        let mut add = |row: usize, column: usize, value: f64| {
+            hessian.set(offset + row, offset + column, hessian.at(offset + row, offset + column) + value);
+        };
+        match self {
+            Self::None => {}
+            Self::Diagonal(factors) => factors.iter().enumerate().for_each(|(k, factor)| add(k, k, 2.0 * factor)),
+            Self::Square(form) => {
+                for column in 0..form.columns() {
+                    for row in 0..form.columns() {
+                        let dot: f64 = form.column(row).iter().zip(form.column(column)).map(|(x, y)| x * y).sum();
+                        add(row, column, 2.0 * dot);
+                    }
+                }
             }
         }
     }

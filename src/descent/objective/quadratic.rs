@@ -7,7 +7,7 @@ use super::super::matrix::{Matrix, Whitening, largest_singular_value, singular_v
 use super::super::spec::Penalty;
 use super::super::{Lanes, Team};
 use super::chart::{self, Centering, Chart};
-use super::{Compressed, PenaltyForm, Whitened};
+use super::{Compressed, Kinks, PenaltyForm, Whitened};
 
 /// Coefficients up to which all singular values are computed.
 const JACOBI_MAX: usize = 128;
@@ -35,11 +35,11 @@ pub(in super::super) struct Quadratic {
 }
 
 impl Quadratic {
-    /// Compresses the rows and finds the optimum. Nothing if a value overflows, or the team is told to abandon the run.
+    /// Compresses the rows and finds the optimum of the squared error, polished where that is the loss. Nothing if a value overflows, or the team is told to abandon the run.
     pub(in super::super) fn new(
         design: &Design,
         penalty: Penalty,
-        squared: &dyn Loss,
+        squared: Option<&dyn Loss>,
         team: &dyn Team,
     ) -> Option<Self> {
         let lanes = design.lanes;
@@ -101,7 +101,9 @@ impl Quadratic {
             least: 0.0,
             lanes,
         };
-        quadratic.polish(design, &form, squared, team);
+        if let Some(squared) = squared {
+            quadratic.polish(design, &form, squared, team);
+        }
         quadratic.least.is_finite().then_some(quadratic)
     }
 
@@ -152,13 +154,18 @@ impl Quadratic {
     }
 
     /// The norm of the target, its shift taken off, divided by √W.
-    fn target_norm(&self) -> f64 {
+    pub(in super::super) fn target_norm(&self) -> f64 {
         self.lanes.dot(&self.z_unit, &self.z_unit).sqrt().hypot(self.rho)
     }
 
-    /// The chart in data units.
-    pub(in super::super) fn standardized_chart(&self) -> Chart {
-        Chart::Standardized(self.standardized.clone())
+    /// The chart of standardized columns; not centred where the intercept has to stay what it is.
+    pub(in super::super) fn standardized_chart(&self, centred: bool) -> Chart {
+        Chart::Standardized(if centred { self.standardized.clone() } else { self.standardized.without_means() })
+    }
+
+    /// The scales of the standardized columns in data units, internal order.
+    pub(in super::super) fn scales(&self) -> &[f64] {
+        &self.standardized.scales
     }
 
     /// The chart in which the Hessian is 2·I.
@@ -170,21 +177,32 @@ impl Quadratic {
         }
     }
 
-    /// The penalty in the coordinates of a chart that is not whitened.
-    pub(in super::super) fn penalty_in(&self, chart: &Chart) -> PenaltyForm {
+    /// The penalty in the coordinates of a chart.
+    pub(in super::super) fn penalty_in(&self, chart: &Chart, basis: &dyn super::super::models::Basis) -> PenaltyForm {
         match chart {
             Chart::Data => PenaltyForm::in_data(self.penalty, self.intercept, &self.standardized),
-            _ => PenaltyForm::in_standardized(self.penalty, self.intercept, &self.standardized),
+            Chart::Standardized(_) => PenaltyForm::in_standardized(self.penalty, self.intercept, &self.standardized),
+            Chart::Whitened { from, .. } => {
+                PenaltyForm::in_unit(self.penalty, basis, &self.standardized, &self.unit).through(self.lanes, from)
+            }
         }
     }
 
-    /// The compressed objective in a chart that is not whitened.
-    pub(in super::super) fn compressed(&self, chart: &Chart) -> Compressed {
+    /// The compressed objective in a chart.
+    pub(in super::super) fn compressed(
+        &self,
+        chart: &Chart,
+        basis: &dyn super::super::models::Basis,
+        kinks: Kinks,
+    ) -> Compressed {
         let r = match chart {
-            Chart::Data => &self.r_data,
-            _ => &self.r_standardized,
+            Chart::Data => self.r_data.clone(),
+            Chart::Standardized(centering) if *centering == self.standardized => self.r_standardized.clone(),
+            Chart::Standardized(centering) => centering.apply(&self.r_data),
+            // In that chart nothing is compressed: the columns have no norms but 1.
+            Chart::Whitened { .. } => self.r_data.clone(),
         };
-        Compressed::new(self.lanes, r.clone(), self.z_data.clone(), self.rho, self.penalty_in(chart))
+        Compressed::new(self.lanes, r, self.z_data.clone(), self.rho, self.penalty_in(chart, basis), kinks)
     }
 
     /// The objective in the whitened chart.
@@ -194,6 +212,7 @@ impl Quadratic {
             least: self.least,
             from: self.whitening.from.clone(),
             penalty: PenaltyForm::in_unit(self.penalty, basis, &self.standardized, &self.unit),
+            kinks: Kinks::default(),
             floor: 16.0 * f64::EPSILON * self.target_norm(),
             lanes: self.lanes,
         }

@@ -3,7 +3,7 @@
 
 use super::super::lanes::Lanes;
 use super::super::matrix::Matrix;
-use super::{Evaluation, Objective, PenaltyForm, largest_cosine};
+use super::{Evaluation, Kinks, Objective, PenaltyForm, largest_cosine};
 
 /// A quadratic objective whose Hessian is 2·I.
 pub(in super::super) struct Whitened {
@@ -18,6 +18,8 @@ pub(in super::super) struct Whitened {
     /// The norm of a residual that is rounding error of the data.
     pub(in super::super) floor: f64,
     pub(in super::super) lanes: Lanes,
+    /// None: these coordinates mix the coefficients.
+    pub(in super::super) kinks: Kinks,
 }
 
 impl Objective for Whitened {
@@ -47,7 +49,19 @@ impl Objective for Whitened {
         Some(2.0 * self.lanes.dot(direction, direction))
     }
 
-    fn cosine(&self, gradient: &[f64], evaluation: Evaluation) -> f64 {
+    fn hessian(&self, _at: &[f64]) -> Option<Matrix> {
+        let mut hessian = Matrix::zeros(self.width(), self.width());
+        for k in 0..self.width() {
+            hessian.set(k, k, 2.0);
+        }
+        Some(hessian)
+    }
+
+    fn steepness(&self, _at: &[f64], gradient: &[f64], evaluation: Evaluation) -> f64 {
         largest_cosine(gradient, &vec![1.0; gradient.len()], evaluation.objective(), self.floor)
+    }
+
+    fn kinks(&self) -> &Kinks {
+        &self.kinks
     }
 }

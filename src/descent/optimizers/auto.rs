@@ -1,10 +1,15 @@
 //! `auto`: the method that needs nothing from the client. For squared error it is whitened gradient descent with the
-//! exact step, which reaches the polished optimum in one or two iterations however badly the data is scaled.
+//! exact step, which reaches the polished optimum in one or two iterations however badly the data is scaled; for the
+//! likelihoods Newton's method, for smooth robust losses L-BFGS, for losses with kinks the active-set method.
 
-use super::super::objective::Spectrum;
+use super::super::losses::Shape;
 use super::super::registry::{Choice, Descriptor, Value};
-use super::super::spec::{Spec, SpecError};
-use super::{Method, Optimizer, gradient_descent::GradientDescent};
+use super::super::spec::{Restarts, Spec, Spread};
+use super::gradient_descent::{GradientDescent, exact};
+use super::{Method, Optimizer, Setting, method};
+
+/// Descents for a loss with several minima, where the client does not say.
+const STARTS: u64 = 16;
 
 pub(super) struct Auto;
 
@@ -16,20 +21,26 @@ impl Method for Auto {
         &DESCRIPTOR
     }
 
-    fn resolve(&self, mut spec: Spec) -> Spec {
-        spec.optimizer = Choice::named("gradient_descent")
-            .with("learning_rate", Value::Text("exact".to_owned()))
-            .with("momentum", Value::Number(0.0))
-            .with("nesterov", Value::Flag(false))
-            .with("schedule", Value::Text("constant".to_owned()));
-        GradientDescent.resolve(spec)
+    fn resolve(&self, mut spec: Spec, shape: Shape) -> Spec {
+        let plain = spec.penalty.l1 == 0.0 && spec.bounds.is_empty();
+        let whiten = spec.scaling.kind == "auto" || spec.scaling.kind == "whiten";
+        spec.optimizer = match shape {
+            Shape::Quadratic if plain && whiten => exact(),
+            Shape::Quadratic | Shape::Likelihood | Shape::UnboundedLikelihood => Choice::named("newton"),
+            Shape::Smooth | Shape::ManyMinima if plain => Choice::named("lbfgs").with("memory", Value::Integer(10)),
+            Shape::Smooth | Shape::ManyMinima => Choice::named("newton"),
+            Shape::PiecewiseLinear => Choice::named("active_set"),
+        };
+        if shape == Shape::ManyMinima && spec.restarts.is_none() {
+            spec.restarts = Some(Restarts { count: STARTS, spread: Spread::Rows });
+        }
+        match method(&spec.optimizer) {
+            Some(method) => method.resolve(spec, shape),
+            None => spec,
+        }
     }
 
-    fn check(&self, _choice: &Choice) -> Option<SpecError> {
-        None
-    }
-
-    fn build(&self, choice: &Choice, width: usize, spectrum: &dyn Fn() -> Spectrum) -> Box<dyn Optimizer> {
-        GradientDescent.build(&choice.clone().with("learning_rate", Value::Text("exact".to_owned())), width, spectrum)
+    fn build(&self, _choice: &Choice, setting: &Setting<'_>) -> Box<dyn Optimizer> {
+        GradientDescent.build(&exact(), setting)
     }
 }

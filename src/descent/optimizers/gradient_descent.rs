@@ -1,12 +1,16 @@
 //! `gradient_descent`: the textbook's method. Plain: θ ← θ − γ∇E. With momentum β (Polyak 1964): v ← βv − γ∇E(θ),
 //! θ ← θ + v. Nesterov's (Sutskever et al. 2013, eq. 3–4): the gradient is taken at θ + βv.
 //!
-//! The learning rate γ is a number, `auto` (from the Hessian's spectrum) or `exact` (the minimum along the gradient).
+//! The learning rate γ is a number, `auto` (from the Hessian's spectrum), `exact` (the minimum along the gradient of a
+//! quadratic), `backtracking` (halved until the objective falls enough) or `wolfe` (a search along the gradient).
 
+use super::super::losses::Shape;
 use super::super::objective::{Objective, Spectrum};
 use super::super::registry::{Bound, Choice, Descriptor, Domain, Fallback, Param, Value};
 use super::super::spec::{Spec, SpecError};
-use super::{Method, Optimizer, schedule};
+use super::first_order::{BATCH_SIZE, FirstOrder, Rule};
+use super::schedule::{SCHEDULE, constant};
+use super::{Advance, Method, Optimizer, Position, Setting, line_search, scale, stored, unsuited};
 
 pub(super) struct GradientDescent;
 
@@ -16,9 +20,9 @@ static DESCRIPTOR: Descriptor = Descriptor {
     params: &[
         Param {
             name: "learning_rate",
-            domain: Domain::NumberOr(Bound::Open(0.0), Bound::Free, &["auto", "exact"]),
+            domain: Domain::NumberOr(Bound::Open(0.0), Bound::Free, &["auto", "exact", "backtracking", "wolfe"]),
             fallback: Fallback::Word("auto"),
-            meaning: "The step's length: a number, the best fixed one (auto) or the best one each time (exact).",
+            meaning: "The step's length: a number, the best fixed one (auto), the best one each time (exact), or a search.",
         },
         Param {
             name: "momentum",
@@ -32,12 +36,8 @@ static DESCRIPTOR: Descriptor = Descriptor {
             fallback: Fallback::Flag(false),
             meaning: "Whether the gradient is taken where the momentum leads.",
         },
-        Param {
-            name: "schedule",
-            domain: Domain::Word(&schedule::NAMES),
-            fallback: Fallback::Word("constant"),
-            meaning: "How the learning rate changes.",
-        },
+        SCHEDULE,
+        BATCH_SIZE,
     ],
 };
 
@@ -46,41 +46,86 @@ const SUGGESTED_CONDITION_MAX: f64 = 1e5;
 /// Nor where it would take more iterations than this.
 const SUGGESTED_ITERATIONS_MAX: f64 = 5e6;
 
+/// Gradient descent with the exact step.
+pub(super) fn exact() -> Choice {
+    with_rate(Value::Text("exact".to_owned()))
+}
+
+fn with_rate(rate: Value) -> Choice {
+    Choice::named(DESCRIPTOR.kind)
+        .with("learning_rate", rate)
+        .with("momentum", Value::Number(0.0))
+        .with("nesterov", Value::Flag(false))
+        .with("schedule", constant())
+}
+
 impl Method for GradientDescent {
     fn descriptor(&self) -> &'static Descriptor {
         &DESCRIPTOR
     }
 
-    fn resolve(&self, mut spec: Spec) -> Spec {
-        if spec.scaling.kind == "auto" {
-            spec.scaling = Choice::named(match spec.optimizer.text("learning_rate") {
-                Some("exact") => "whiten",
-                Some(_) => "standardize",
-                None => "none",
-            });
+    fn resolve(&self, mut spec: Spec, shape: Shape) -> Spec {
+        let word = spec.optimizer.text("learning_rate").map(str::to_owned);
+        let plain = spec.optimizer.integer("batch_size").is_none() && spec.optimizer.number("momentum") == Some(0.0);
+        if word.as_deref() == Some("auto") && shape == Shape::UnboundedLikelihood && plain {
+            spec.optimizer = spec.optimizer.with("learning_rate", Value::Text("backtracking".to_owned()));
         }
-        spec
-    }
-
-    fn check(&self, choice: &Choice) -> Option<SpecError> {
-        let exact = choice.text("learning_rate") == Some("exact");
-        (exact && choice.number("momentum").unwrap_or(0.0) > 0.0).then(|| SpecError {
-            field: "optimizer/momentum".to_owned(),
-            code: "invalid_value",
-            detail: "an exact step leaves nothing to momentum: give a number or auto as the learning rate".to_owned(),
-            limit: None,
+        let kinked = spec.penalty.l1 > 0.0 || !spec.bounds.is_empty();
+        scale(spec, match word.as_deref() {
+            Some("exact") if !kinked => "whiten",
+            Some(_) => "standardize",
+            None => "none",
         })
     }
 
-    fn build(&self, choice: &Choice, width: usize, spectrum: &dyn Fn() -> Spectrum) -> Box<dyn Optimizer> {
+    fn check(&self, spec: &Spec, shape: Shape) -> Option<SpecError> {
+        let choice = &spec.optimizer;
+        let word = choice.text("learning_rate");
+        let searched = matches!(word, Some("exact" | "backtracking" | "wolfe"));
+        if word == Some("exact") && choice.number("momentum").unwrap_or(0.0) > 0.0 {
+            return Some(SpecError {
+                field: "optimizer/momentum".to_owned(),
+                code: "invalid_value",
+                detail: "an exact step leaves nothing to momentum: give a number or auto as the learning rate".to_owned(),
+                limit: None,
+            });
+        }
+        if searched && choice.number("momentum").unwrap_or(0.0) > 0.0 {
+            return unsuited("momentum", "a searched step leaves nothing to momentum: give a number or auto as the rate");
+        }
+        if searched && choice.integer("batch_size").is_some() {
+            return unsuited("batch_size", "batches have no objective to search along: give a number or auto as the rate");
+        }
+        if searched && choice.choice("schedule").is_some_and(|schedule| schedule.kind != "constant" || schedule.number("warm_up") > Some(0.0)) {
+            return unsuited("schedule", "a searched step follows no schedule: give a number or auto as the learning rate");
+        }
+        if word == Some("exact") && shape != Shape::Quadratic {
+            return unsuited("learning_rate", "exact is for the squared error; wolfe searches along the gradient of others");
+        }
+        let kinked = spec.penalty.l1 > 0.0 || !spec.bounds.is_empty();
+        if kinked && matches!(word, Some("exact" | "wolfe")) {
+            return unsuited("learning_rate", "with an l1 penalty or bounds give a number, auto or backtracking");
+        }
+        None
+    }
+
+    fn build(&self, choice: &Choice, setting: &Setting<'_>) -> Box<dyn Optimizer> {
         let momentum = choice.number("momentum").unwrap_or(0.0);
         let nesterov = choice.flag("nesterov").unwrap_or(false);
+        let search = |search| Box::new(Searching { search, last: 0.0 }) as Box<dyn Optimizer>;
         let rate = match (choice.number("learning_rate"), choice.text("learning_rate")) {
-            (Some(rate), _) => Some(rate),
-            (None, Some("exact")) => None,
-            (None, _) => Some(automatic_rate(momentum, nesterov, spectrum())),
+            (Some(rate), _) => rate,
+            (None, Some("exact")) => return search(Search::Exact),
+            (None, Some("backtracking")) => return search(Search::Backtracking),
+            (None, Some("wolfe")) => return search(Search::Wolfe),
+            // Without a spectrum, a small part of the coordinates' unit.
+            (None, _) => match setting.spectrum {
+                Some(spectrum) => automatic_rate(momentum, nesterov, spectrum()),
+                None => 0.01 * setting.unit,
+            },
         };
-        Box::new(Descent { rate, momentum, nesterov, velocity: vec![0.0; width] })
+        let rule = Momentum { momentum, nesterov, velocity: vec![0.0; setting.width] };
+        Box::new(Descent { quadratic: setting.quadratic, inner: FirstOrder::new(rule, rate, choice, setting) })
     }
 }
 
@@ -99,71 +144,67 @@ fn automatic_rate(momentum: f64, nesterov: bool, spectrum: Spectrum) -> f64 {
     if rate.is_finite() { rate } else { 1.0 }
 }
 
-struct Descent {
-    /// The fixed learning rate; nothing for the exact step.
-    rate: Option<f64>,
+struct Momentum {
     momentum: f64,
     nesterov: bool,
     velocity: Vec<f64>,
 }
 
-impl Descent {
-    /// Moves by γ against `gradient` and says whether a bit changed.
-    fn plain(rate: f64, at: &mut [f64], gradient: &[f64]) -> bool {
-        let mut moved = false;
-        for (value, slope) in at.iter_mut().zip(gradient) {
-            let next = (-rate).mul_add(*slope, *value);
-            moved |= shift(value, next);
+impl Rule for Momentum {
+    fn ahead(&self, at: &[f64]) -> Option<Vec<f64>> {
+        (self.nesterov && self.momentum > 0.0)
+            .then(|| at.iter().zip(&self.velocity).map(|(value, v)| self.momentum.mul_add(*v, *value)).collect())
+    }
+
+    fn step(&mut self, rate: f64, gradient: &[f64], next: &mut [f64], _rates: &mut [f64]) -> bool {
+        if self.momentum == 0.0 {
+            for (value, slope) in next.iter_mut().zip(gradient) {
+                *value = (-rate).mul_add(*slope, *value);
+            }
+            return false;
         }
-        moved
+        let mut changed = false;
+        for (value, (v, slope)) in next.iter_mut().zip(self.velocity.iter_mut().zip(gradient)) {
+            let velocity = self.momentum.mul_add(*v, -(rate * slope));
+            changed |= velocity.to_bits() != v.to_bits();
+            *v = velocity;
+            *value += velocity;
+        }
+        changed
+    }
+
+    fn state(&self) -> Vec<(String, Vec<f64>)> {
+        vec![("velocity".to_owned(), self.velocity.clone())]
+    }
+
+    fn restore(&mut self, state: &[(String, Vec<f64>)]) -> bool {
+        let Some(velocity) = stored(state, "velocity", self.velocity.len()) else { return false };
+        self.velocity = velocity.to_vec();
+        true
     }
 }
 
-/// Moves a coordinate and says whether a bit changed. A step below the smallest normal number is none: from 0 such steps
-/// could be made for ever.
-fn shift(value: &mut f64, next: f64) -> bool {
-    if (next - *value).abs() < f64::MIN_POSITIVE {
-        return false;
-    }
-    *value = next;
-    true
+/// Descent at a fixed rate, times its schedule.
+struct Descent {
+    inner: FirstOrder<Momentum>,
+    quadratic: bool,
 }
 
 impl Optimizer for Descent {
-    fn advance(&mut self, objective: &dyn Objective, at: &mut [f64], gradient: &[f64]) -> bool {
-        let Some(rate) = self.rate else {
-            let square: f64 = gradient.iter().map(|slope| slope * slope).sum();
-            let Some(curvature) = objective.curvature(gradient) else { return false };
-            return square > 0.0 && curvature > 0.0 && Self::plain(square / curvature, at, gradient);
-        };
-        if self.momentum == 0.0 {
-            return Self::plain(rate, at, gradient);
-        }
-        let mut ahead = Vec::new();
-        let gradient = if self.nesterov {
-            let point: Vec<f64> =
-                at.iter().zip(&self.velocity).map(|(value, v)| self.momentum.mul_add(*v, *value)).collect();
-            ahead.resize(at.len(), 0.0);
-            objective.evaluate(&point, &mut ahead);
-            &ahead
-        } else {
-            gradient
-        };
-        let mut moved = false;
-        for (value, (v, slope)) in at.iter_mut().zip(self.velocity.iter_mut().zip(gradient)) {
-            let velocity = self.momentum.mul_add(*v, -(rate * slope));
-            moved |= velocity.to_bits() != v.to_bits();
-            *v = velocity;
-            let next = *value + velocity;
-            moved |= shift(value, next);
-        }
-        moved
+    fn advance(&mut self, objective: &dyn Objective, here: &mut Position) -> Advance {
+        self.inner.advance(objective, here)
+    }
+
+    fn recorded_every(&self) -> u64 {
+        self.inner.recorded_every()
     }
 
     fn max_stable_learning_rate(&self, spectrum: Spectrum) -> Option<f64> {
-        self.rate?;
-        let beta = self.momentum;
-        let bound = if beta > 0.0 && self.nesterov {
+        if !self.quadratic || !self.inner.is_fixed() {
+            return None;
+        }
+        let beta = self.inner.rule.momentum;
+        let bound = if beta > 0.0 && self.inner.rule.nesterov {
             2.0 * (1.0 + beta) / ((1.0 + 2.0 * beta) * spectrum.largest)
         } else {
             2.0 * (1.0 + beta) / spectrum.largest
@@ -172,6 +213,10 @@ impl Optimizer for Descent {
     }
 
     fn suggestion(&self, spectrum: Spectrum) -> Option<(Choice, u64)> {
+        if !self.quadratic || !self.inner.is_fixed() {
+            return None;
+        }
+        let Momentum { momentum, nesterov, .. } = self.inner.rule;
         let smallest = spectrum.smallest?;
         let condition = spectrum.largest / smallest;
         if condition > SUGGESTED_CONDITION_MAX || !condition.is_finite() {
@@ -179,36 +224,101 @@ impl Optimizer for Descent {
         }
         // The slowest mode of plain descent contracts by (κ − 1)/(κ + 1) a step, that of momentum by √β where its step
         // lets every mode oscillate, else no faster than plain descent with the same step.
-        let rate = automatic_rate(self.momentum, self.nesterov, spectrum);
+        let rate = automatic_rate(momentum, nesterov, spectrum);
         let plain = (1.0 - rate * smallest).abs().max((condition - 1.0) / (condition + 1.0));
-        let contraction = if self.momentum > 0.0 { plain.max(self.momentum.sqrt()) } else { plain };
+        let contraction = if momentum > 0.0 { plain.max(momentum.sqrt()) } else { plain };
         let needed = -64.0 * std::f64::consts::LN_2 / libm::log(contraction.min(1.0 - 1e-12));
         if needed > SUGGESTED_ITERATIONS_MAX {
             return None;
         }
-        let choice = Choice::named(DESCRIPTOR.kind)
-            .with("learning_rate", Value::Number(rate))
-            .with("momentum", Value::Number(self.momentum))
-            .with("nesterov", Value::Flag(self.nesterov))
-            .with("schedule", Value::Text("constant".to_owned()));
+        let choice = with_rate(Value::Number(rate))
+            .with("momentum", Value::Number(momentum))
+            .with("nesterov", Value::Flag(nesterov));
         Some((choice, (needed.ceil() as u64).max(100)))
     }
 
     fn learning_rate(&self) -> Option<f64> {
-        self.rate
+        self.inner.learning_rate()
     }
 
     fn state(&self) -> Vec<(String, Vec<f64>)> {
-        vec![("velocity".to_owned(), self.velocity.clone())]
+        self.inner.state()
     }
 
     fn restore(&mut self, state: &[(String, Vec<f64>)]) -> bool {
-        match state.iter().find(|(name, _)| name == "velocity") {
-            Some((_, velocity)) if velocity.len() == self.velocity.len() => {
-                self.velocity.clone_from(velocity);
-                true
+        self.inner.restore(state)
+    }
+}
+
+/// How the length of a step is found.
+enum Search {
+    Exact,
+    Backtracking,
+    Wolfe,
+}
+
+/// Descent whose steps are searched for.
+struct Searching {
+    search: Search,
+    /// The last step; 0 before the first.
+    last: f64,
+}
+
+impl Optimizer for Searching {
+    fn advance(&mut self, objective: &dyn Objective, here: &mut Position) -> Advance {
+        let square: f64 = here.gradient.iter().map(|slope| slope * slope).sum();
+        let found = match self.search {
+            Search::Exact => {
+                let Some(curvature) = objective.curvature(&here.gradient) else { return Advance::Stuck };
+                if square <= 0.0 || curvature <= 0.0 {
+                    return Advance::Stuck;
+                }
+                let rate = square / curvature;
+                let mut moved = false;
+                for (value, slope) in here.at.iter_mut().zip(&here.gradient) {
+                    let next = (-rate).mul_add(*slope, *value);
+                    // A step below the smallest normal number is none: from 0 they could be made for ever.
+                    if (next - *value).abs() >= f64::MIN_POSITIVE {
+                        *value = next;
+                        moved = true;
+                    }
+                }
+                return if moved { Advance::Moved } else { Advance::Stuck };
             }
-            _ => false,
+            Search::Backtracking => {
+                let first = if self.last > 0.0 { 2.0 * self.last } else { 1.0 / square.sqrt().max(f64::MIN_POSITIVE) };
+                line_search::backtracking(objective, here, first)
+            }
+            Search::Wolfe => {
+                let first = if self.last > 0.0 { self.last } else { 1.0 / square.sqrt().max(f64::MIN_POSITIVE) };
+                let direction: Vec<f64> = here.gradient.iter().map(|slope| -slope).collect();
+                let length = |next: &Position| {
+                    let moved: f64 = next.at.iter().zip(&here.at).map(|(x, y)| (x - y) * (x - y)).sum();
+                    (moved / square).sqrt()
+                };
+                line_search::wolfe(objective, here, &direction, first).map(|next| {
+                    let rate = length(&next);
+                    (next, rate)
+                })
+            }
+        };
+        match found {
+            Some((next, rate)) if next.at != here.at => {
+                *here = next;
+                self.last = rate;
+                Advance::Evaluated
+            }
+            _ => Advance::Stuck,
         }
+    }
+
+    fn state(&self) -> Vec<(String, Vec<f64>)> {
+        vec![("last".to_owned(), vec![self.last])]
+    }
+
+    fn restore(&mut self, state: &[(String, Vec<f64>)]) -> bool {
+        let Some([last]) = stored(state, "last", 1) else { return false };
+        self.last = *last;
+        true
     }
 }

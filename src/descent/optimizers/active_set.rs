@@ -1,0 +1,83 @@
+//! `active_set`: for losses of straight lines with kinks. The kinks are smoothed less and less, then the descent goes from
+//! vertex to vertex until the multipliers prove the optimum (Koenker & d'Orey 1987); see [`Vertex`].
+
+use super::super::lanes::Lanes;
+use super::super::losses::Shape;
+use super::super::objective::Objective;
+use super::super::registry::{Choice, Descriptor};
+use super::super::spec::{Spec, SpecError};
+use super::super::vertex::{Progress, Vertex};
+use super::{Advance, Method, Optimizer, Position, Setting, scale, unsuited};
+
+pub(super) struct ActiveSet;
+
+static DESCRIPTOR: Descriptor = Descriptor {
+    kind: "active_set",
+    summary: "Exact optima of the absolute and quantile losses, from vertex to vertex.",
+    params: &[],
+};
+
+impl Method for ActiveSet {
+    fn descriptor(&self) -> &'static Descriptor {
+        &DESCRIPTOR
+    }
+
+    fn resolve(&self, spec: Spec, _shape: Shape) -> Spec {
+        let plain = spec.penalty.l1 == 0.0 && spec.bounds.is_empty();
+        scale(spec, if plain { "whiten" } else { "standardize" })
+    }
+
+    fn check(&self, spec: &Spec, shape: Shape) -> Option<SpecError> {
+        if shape != Shape::PiecewiseLinear {
+            return unsuited("", "active_set takes the absolute and quantile losses alone");
+        }
+        if spec.penalty.l2 > 0.0 {
+            let detail = "active_set takes an l1 penalty and bounds, not l2; gradient_descent with a schedule takes l2";
+            return unsuited("", detail);
+        }
+        None
+    }
+
+    fn build(&self, _choice: &Choice, _setting: &Setting<'_>) -> Box<dyn Optimizer> {
+        Box::new(Running { vertex: None, stored: Vec::new() })
+    }
+}
+
+struct Running {
+    vertex: Option<Vertex>,
+    /// What a checkpoint held, until the rows have been read.
+    stored: Vec<(String, Vec<f64>)>,
+}
+
+impl Optimizer for Running {
+    fn advance(&mut self, objective: &dyn Objective, here: &mut Position) -> Advance {
+        if self.vertex.is_none() {
+            let Some(lines) = objective.lines() else { return Advance::Stuck };
+            let mut vertex = Vertex::new(Lanes::chosen(), lines.a, lines.b, lines.low, lines.high, &here.at);
+            if !self.stored.is_empty() && !vertex.restore(&std::mem::take(&mut self.stored)) {
+                return Advance::Stuck;
+            }
+            self.vertex = Some(vertex);
+        }
+        let Some(vertex) = &mut self.vertex else { return Advance::Stuck };
+        let progress = vertex.step(&|| false);
+        here.at.copy_from_slice(vertex.at());
+        match progress {
+            Progress::Moved => Advance::Moved,
+            Progress::Stuck => Advance::Stuck,
+            Progress::Optimal => {
+                here.evaluation = objective.evaluate(&here.at, &mut here.gradient);
+                Advance::Optimal
+            }
+        }
+    }
+
+    fn state(&self) -> Vec<(String, Vec<f64>)> {
+        self.vertex.as_ref().map_or_else(|| self.stored.clone(), Vertex::state)
+    }
+
+    fn restore(&mut self, state: &[(String, Vec<f64>)]) -> bool {
+        self.stored = state.to_vec();
+        true
+    }
+}

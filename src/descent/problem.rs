@@ -1,0 +1,240 @@
+//! One fit made ready: the rows bound to the model, the loss with its scale, the coordinates of the descent, the
+//! objective. It knows nothing of the loop.
+
+use super::design::Design;
+use super::losses::{self, About, Loss, Shape};
+use super::models::Response;
+use super::objective::{
+    Centering, Chart, Compressed, Kinks, Objective, Quadratic, Spectrum, Steepness, Streamed,
+};
+use super::optimizers::{Optimizer, Scaling, Setting, method, scaling};
+use super::spec::Spec;
+use super::{Dataset, Lanes, Representation, Team, models};
+
+/// A fit made ready.
+pub(super) struct Problem {
+    pub(super) design: Design,
+    pub(super) loss: Box<dyn Loss>,
+    pub(super) shape: Shape,
+    pub(super) quadratic: Quadratic,
+    pub(super) chart: Chart,
+    kinks: Kinks,
+    representation: Representation,
+}
+
+/// Why a fit cannot be made ready.
+pub(super) enum Unready {
+    /// The team was told that nobody wants the result.
+    Abandoned,
+    /// A value overflows; the row at fault, where one is.
+    NonFinite(Option<u64>),
+}
+
+impl Problem {
+    pub(super) fn new(
+        data: &Dataset,
+        spec: &Spec,
+        team: &dyn Team,
+        (lanes, representation): (Lanes, Representation),
+    ) -> Result<Self, Unready> {
+        let (Ok(design), Some(kind)) =
+            (Design::new(&spec.model, spec.weights.as_ref(), data, lanes), losses::kind(&spec.loss))
+        else {
+            return Err(Unready::NonFinite(None));
+        };
+        let class_sums = design.class_sums();
+        let about = |spread: f64| About { classes: &design.classes, class_sums: &class_sums, spread };
+        let squared = (kind.shape() == Shape::Quadratic).then(|| kind.build(&spec.loss, &about(1.0)));
+        let quadratic = Quadratic::new(&design, spec.penalty, squared.as_deref(), team);
+        if team.abandoned() {
+            return Err(Unready::Abandoned);
+        }
+        let Some(quadratic) = quadratic else {
+            let zeros = vec![0.0; design.basis.width()];
+            return Err(Unready::NonFinite(design.first_overflowing_row(&zeros)));
+        };
+        let needs_spread = kind.scale_factor().is_some() && spec.loss.number("delta").is_none();
+        let spread = if needs_spread { spread(&design, &quadratic.optimum_in_working()) } else { 1.0 };
+        let loss = kind.build(&spec.loss, &about(spread));
+        let names = super::coefficient_names(&spec.model, data).unwrap_or_default();
+        let intercept_ranged = spec.bounds.iter().any(|range| range.name == "intercept" || range.name.ends_with(":intercept"));
+        let chart = match scaling(&spec.scaling) {
+            Some(Scaling::Whiten) => quadratic.whitened_chart(),
+            Some(Scaling::Standardize) => quadratic.standardized_chart(!intercept_ranged),
+            _ => Chart::Data,
+        };
+        let kinks = kinks(spec, &names, &design, &quadratic, &chart);
+        let representation = match kind.shape() {
+            Shape::Quadratic if spec.optimizer.integer("batch_size").is_none() => representation,
+            _ => Representation::Streamed,
+        };
+        Ok(Self { design, loss, shape: kind.shape(), quadratic, chart, kinks, representation })
+    }
+
+    fn is_whitened(&self) -> bool {
+        matches!(self.chart, Chart::Whitened { .. })
+    }
+
+    /// Whether the optimum of [`Problem::quadratic`] is that of the objective.
+    pub(super) fn is_quadratic(&self) -> bool {
+        self.shape == Shape::Quadratic && self.kinks.is_empty()
+    }
+
+    pub(super) fn kinks(&self) -> &Kinks {
+        &self.kinks
+    }
+
+    fn compressed(&self) -> Compressed {
+        self.quadratic.compressed(&self.chart, self.design.basis.as_ref(), self.kinks.clone())
+    }
+
+    /// The unit of η: the target's spread where η is in its units.
+    pub(super) fn unit(&self) -> f64 {
+        let norm = self.quadratic.target_norm();
+        if self.design.response == Response::Identity && norm > 0.0 { norm } else { 1.0 }
+    }
+
+    /// The objective over the rows.
+    pub(super) fn streamed<'a>(&'a self, team: &'a dyn Team) -> Streamed<'a> {
+        let basis = self.design.basis.as_ref();
+        let norms = if self.is_whitened() {
+            vec![1.0; self.chart.width(basis)]
+        } else {
+            self.compressed().norms().to_vec()
+        };
+        let floor = 16.0 * f64::EPSILON * self.loss.slope_unit(self.quadratic.target_norm());
+        let squares = self.shape == Shape::Quadratic;
+        Streamed {
+            design: &self.design,
+            loss: self.loss.as_ref(),
+            chart: &self.chart,
+            penalty: self.quadratic.penalty_in(&self.chart, basis),
+            kinks: self.kinks.clone(),
+            team,
+            steepness: Steepness { norms, floor, squares, unit: self.unit() },
+        }
+    }
+
+    /// The objective in the cheapest representation that there is.
+    pub(super) fn objective<'a>(&'a self, team: &'a dyn Team) -> Box<dyn Objective + 'a> {
+        match self.representation {
+            Representation::Compressed if self.is_whitened() => {
+                Box::new(self.quadratic.whitened(self.design.basis.as_ref()))
+            }
+            Representation::Compressed => Box::new(self.compressed()),
+            Representation::Streamed if self.is_quadratic() && self.is_whitened() => {
+                Box::new(self.quadratic.whitened(self.design.basis.as_ref()))
+            }
+            Representation::Streamed => Box::new(self.streamed(team)),
+        }
+    }
+
+    /// The spectrum of the Hessian, or of a bound of it; nothing where its curvature has no bound.
+    pub(super) fn spectrum(&self) -> Option<Spectrum> {
+        let curvature = self.loss.curvature_max()?;
+        if self.is_whitened() {
+            let smallest = (self.shape == Shape::Quadratic).then_some(2.0);
+            return Some(Spectrum { largest: curvature.max(2.0 * f64::from(u8::from(self.is_penalized()))), smallest });
+        }
+        let spectrum = Spectrum::of_root(self.design.lanes, self.compressed().root(curvature));
+        // The smallest curvature of other losses is not known.
+        Some(Spectrum { smallest: spectrum.smallest.filter(|_| self.shape == Shape::Quadratic), ..spectrum })
+    }
+
+    fn is_penalized(&self) -> bool {
+        self.quadratic.penalty_in(&Chart::Data, self.design.basis.as_ref()) != super::objective::PenaltyForm::None
+    }
+
+    /// The optimizer that was asked for.
+    pub(super) fn optimizer(&self, spec: &Spec) -> Option<Box<dyn Optimizer>> {
+        let spectrum = || self.spectrum().unwrap_or(Spectrum { largest: 1.0, smallest: None });
+        let bounded = self.loss.curvature_max().is_some();
+        let setting = Setting {
+            width: self.chart.width(self.design.basis.as_ref()) * self.design.outputs(),
+            rows: self.design.rows(),
+            seed: spec.seed,
+            max_iterations: spec.stop.max_iterations,
+            spectrum: if bounded { Some(&spectrum) } else { None },
+            quadratic: self.is_quadratic(),
+            unit: self.unit(),
+        };
+        Some(method(&spec.optimizer)?.build(&spec.optimizer, &setting))
+    }
+
+    /// Coordinates → coefficients in data units, internal order.
+    pub(super) fn internal(&self, at: &[f64]) -> Vec<f64> {
+        let design = &self.design;
+        self.chart.to_data(design.basis.as_ref(), design.target_shift, design.lanes, at)
+    }
+
+    /// Coordinates → coefficients in data units, in the fixed order of answers.
+    pub(super) fn coefficients(&self, at: &[f64]) -> Vec<f64> {
+        models::to_fixed_order(self.design.basis.as_ref(), &self.internal(at))
+    }
+
+    /// Coordinates → working coefficients.
+    pub(super) fn working(&self, at: &[f64]) -> Vec<f64> {
+        let design = &self.design;
+        self.chart.to_working(design.basis.as_ref(), design.target_shift, design.lanes, at)
+    }
+
+    /// Coefficients in data units, internal order → coordinates within their ranges.
+    pub(super) fn coordinates(&self, internal: &[f64]) -> Vec<f64> {
+        let design = &self.design;
+        let mut at = self.chart.of_data(design.basis.as_ref(), design.target_shift, design.lanes, internal);
+        self.kinks.clip_all(&mut at);
+        at
+    }
+}
+
+/// The l1 penalty and the ranges in the coordinates of a chart, whose coordinates are the coefficients up to scale.
+fn kinks(spec: &Spec, names: &[String], design: &Design, quadratic: &Quadratic, chart: &Chart) -> Kinks {
+    let plain = spec.penalty.l1 == 0.0 && spec.bounds.is_empty();
+    if plain || matches!(chart, Chart::Whitened { .. }) {
+        return Kinks::default();
+    }
+    let basis = design.basis.as_ref();
+    let first = usize::from(basis.has_intercept());
+    let ones = vec![1.0; basis.width()];
+    // θ = φ/scale.
+    let scales: &[f64] = match chart {
+        Chart::Standardized(Centering { scales, .. }) => scales,
+        _ => &ones,
+    };
+    let mut kinks = Kinks::default();
+    if spec.penalty.l1 > 0.0 {
+        for _ in 0..design.outputs() {
+            for (k, scale) in scales.iter().enumerate() {
+                let on = if spec.penalty.on_standardized { quadratic.scales()[k] } else { 1.0 };
+                kinks.l1.push(if k < first { 0.0 } else { spec.penalty.l1 * on / scale });
+            }
+        }
+    }
+    if !spec.bounds.is_empty() {
+        let range = |name: &String| spec.bounds.iter().find(|range| range.name == *name);
+        let ends: Vec<(f64, f64)> = names
+            .iter()
+            .map(|name| range(name).map_or((f64::NEG_INFINITY, f64::INFINITY), |range| (range.min, range.max)))
+            .collect();
+        let (low, high): (Vec<f64>, Vec<f64>) = ends.into_iter().unzip();
+        let scaled = |ends: &[f64]| -> Vec<f64> {
+            let internal = models::to_internal_order(basis, ends);
+            internal.iter().zip(scales.iter().cycle()).map(|(end, scale)| end * scale).collect()
+        };
+        (kinks.lower, kinks.upper) = (scaled(&low), scaled(&high));
+    }
+    kinks
+}
+
+/// 1.4826 times the median absolute residual of the least-squares fit, which for normal errors is their standard
+/// deviation (Hampel 1974); the root mean square where that is 0, and 1 where there is no residual at all.
+fn spread(design: &Design, working: &[f64]) -> f64 {
+    let predictions = design.predictions(working);
+    let mut residuals: Vec<f64> = predictions.iter().zip(design.target()).map(|(x, y)| (x - y).abs()).collect();
+    let middle = residuals.len() / 2;
+    let (_, median, _) = residuals.select_nth_unstable_by(middle, f64::total_cmp);
+    let robust = 1.4826 * *median;
+    let square = residuals.iter().map(|residual| residual * residual).sum::<f64>() / residuals.len() as f64;
+    let noise = 64.0 * f64::EPSILON * design.mean_square_target().sqrt();
+    [robust, square.sqrt()].into_iter().find(|spread| *spread > noise && spread.is_finite()).unwrap_or(1.0)
+}

@@ -1,0 +1,104 @@
+//! Cross-validation: a fit without each fold, judged on the rows that it left out.
+
+use std::sync::Mutex;
+
+use super::metrics::{Counted, of_predictions};
+use crate::descent::outcome::ValidationReport;
+use crate::descent::problem::Problem;
+use crate::descent::spec::Spec;
+use crate::descent::validation::{Judge, parts};
+use crate::descent::{Alone, Control, Dataset, Lanes, Observer, Representation, Step, StopReason, Team, run, start};
+
+/// Watches a fit that nobody sees.
+struct Silent<'a>(&'a dyn Team);
+
+impl Observer for Silent<'_> {
+    fn observe(&mut self, _step: &dyn Step) -> Control {
+        self.pulse()
+    }
+
+    fn pulse(&mut self) -> Control {
+        if self.0.abandoned() { Control::Stop(StopReason::Interrupted) } else { Control::Continue }
+    }
+}
+
+struct Fold {
+    /// The rows that judged, and η for each, one column an output.
+    rows: Vec<usize>,
+    eta: Vec<f64>,
+    loss: f64,
+    weight: f64,
+}
+
+/// Fits without each fold and judges on it. Nothing if a fit fails or the team gives up.
+pub(super) fn judged(
+    spec: &Spec,
+    data: &Dataset,
+    whole: &Problem,
+    folds: usize,
+    how: (Lanes, Representation),
+    team: &dyn Team,
+) -> Option<ValidationReport> {
+    let found: Vec<Mutex<Option<Fold>>> = (0..folds).map(|_| Mutex::new(None)).collect();
+    team.each(folds, &|fold| {
+        let result = if team.abandoned() { None } else { one(spec, data, whole, fold, how, team) };
+        *found[fold].lock().unwrap_or_else(std::sync::PoisonError::into_inner) = result;
+    });
+    let inner = |place: Mutex<Option<Fold>>| place.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let found: Vec<Fold> = found.into_iter().map(inner).collect::<Option<_>>()?;
+    let (n, outputs) = (data.rows(), whole.design.outputs());
+    let mut eta = vec![0.0; n * outputs];
+    for fold in &found {
+        let count = fold.rows.len();
+        for output in 0..outputs {
+            for (at, row) in fold.rows.iter().enumerate() {
+                eta[output * n + row] = fold.eta[output * count + at];
+            }
+        }
+    }
+    let weight: f64 = found.iter().map(|fold| fold.weight).sum();
+    let loss = found.iter().map(|fold| fold.weight * fold.loss).sum::<f64>() / weight;
+    let plain = found.iter().map(|fold| fold.loss).sum::<f64>() / folds as f64;
+    let squares: f64 = found.iter().map(|fold| (fold.loss - plain).powi(2)).sum();
+    let observations = whole.design.rows_counted as f64;
+    let counted = Counted { observations, determined: 0.0, freedom: observations, weights: None };
+    Some(ValidationReport {
+        rows: n as u64,
+        loss,
+        loss_standard_deviation: Some((squares / (folds as f64 - 1.0)).sqrt()).filter(|value| value.is_finite()),
+        best_iteration: None,
+        metrics: of_predictions(whole, &whole.design, &eta, None, &counted).without_criteria(),
+        folds: found.iter().map(|fold| fold.loss).collect(),
+    })
+}
+
+fn one(
+    spec: &Spec,
+    data: &Dataset,
+    whole: &Problem,
+    fold: usize,
+    how: (Lanes, Representation),
+    team: &dyn Team,
+) -> Option<Fold> {
+    let split = &spec.validation.as_ref()?.split;
+    let parts = parts(split, data.rows(), fold);
+    let (training, judging) = (data.subset(&parts.training), data.subset(&parts.judging));
+    let problem = Problem::new(&training, spec, &Alone, how).ok()?;
+    let mut first = problem.coordinates(&start::internal(&spec.start, spec.seed, &training, spec, &problem));
+    if let Some(restarts) = spec.restarts.filter(|restarts| restarts.count > 1) {
+        first = crate::descent::restarts::search(&problem, spec, restarts, &first, &Alone)?.start;
+    }
+    let objective = problem.objective(&Alone);
+    let mut point = run::Point::new(&problem, None, first, problem.optimizer(spec)?);
+    point.evaluate(objective.as_ref());
+    let ended = run::descend(objective.as_ref(), &mut point, spec, f64::INFINITY, false, &mut Silent(team)).ok()?;
+    if ended == StopReason::Interrupted {
+        return None;
+    }
+    let working = problem.working(&point.here.at);
+    let judge = Judge::new(problem.design.on(&spec.model, spec.weights.as_ref(), &judging).ok()?, &problem, &Alone);
+    let loss = judge.loss(&working);
+    let _ = whole;
+    let eta = judge.design.predictions(&working);
+    loss.is_finite().then(|| Fold { rows: parts.judging, eta, loss, weight: judge.design.weight_sum })
+}

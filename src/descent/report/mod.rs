@@ -1,0 +1,288 @@
+//! What a fit says of itself: distance to the optimum, goodness of fit, errors of the estimates where they mean
+//! something, and warnings where they do not.
+
+mod folds;
+mod inference;
+mod metrics;
+mod separation;
+
+use super::losses::Shape;
+use super::models::{self, Response, family};
+use super::objective::{Objective, Quadratic};
+use super::observer::Step;
+use super::outcome::{Minimum, Optimum, Outcome, Predictor, Report, StopReason, ValidationReport, Warning};
+use super::problem::Problem;
+use super::spec::{Covariance, Spec, Split, WeightKind};
+use super::validation::Judge;
+use super::{COVARIANCE_MAX, Dataset, Lanes, Representation, Team};
+
+use inference::{Estimates, estimates};
+use metrics::{Counted, metrics};
+
+/// Condition numbers above which more than half of the digits of single coefficients may be lost.
+const CONDITION_WARNED: f64 = 1e8;
+/// The relative distance of the objective to its optimum that is warned of.
+const GAP_WARNED: f64 = 1e-6;
+
+/// A descent that has ended.
+pub(super) struct Ended<'a> {
+    pub(super) reason: StopReason,
+    pub(super) step: &'a dyn Step,
+    pub(super) at: &'a [f64],
+    pub(super) start: Vec<f64>,
+    pub(super) learning_rate: Option<f64>,
+    pub(super) judge: Option<&'a Judge<'a>>,
+    pub(super) best_iteration: Option<u64>,
+    pub(super) minima: Vec<Minimum>,
+}
+
+/// Everything about a run that stopped.
+pub(super) fn report(
+    spec: &Spec,
+    data: &Dataset,
+    problem: &Problem,
+    team: &dyn Team,
+    how: (Lanes, Representation),
+    ended: Ended<'_>,
+) -> Outcome {
+    let Ended { reason, step, .. } = ended;
+    let Problem { design, quadratic, .. } = problem;
+    let basis = design.basis.as_ref();
+    let (internal, working) = (problem.internal(ended.at), problem.working(ended.at));
+    let mut warnings = Vec::new();
+    if data.rows_dropped() > 0 {
+        warn(&mut warnings, "rows_dropped", format!("{} rows with a missing value were left out", data.rows_dropped()));
+    }
+    let counted = counted(spec, problem);
+    let condition_number = quadratic.condition_number();
+    conditioning(problem, condition_number, internal.len(), &mut warnings);
+    let separated = separation::found(problem, spec, &working, team);
+    if separated {
+        let detail = "the data lets some coefficients grow without end, as when classes can be separated without error: \
+                      there is no optimum; a penalty would give one";
+        warn(&mut warnings, "separation", detail.to_owned());
+    }
+    let gap = gap(problem, &ended, &working, team);
+    let far = gap.is_some_and(|gap| gap > GAP_WARNED * step.objective() && gap > noise(problem, quadratic));
+    if reason.converged() && !separated && far {
+        let gap = gap.unwrap_or(0.0);
+        let detail = format!("the stopping rule holds, but the objective is {gap:.3e} above the optimum: the valley is flat");
+        warn(&mut warnings, "not_at_optimum", detail);
+    }
+    let converged = reason.converged() && !separated && !(far && problem.shape != Shape::Quadratic);
+    let estimates = match unknown(spec, problem, reason, converged, counted.freedom, ended.at, &mut warnings) {
+        true => None,
+        false => estimates(spec, problem, &counted, &working, &internal, team),
+    };
+    if let Some(Estimates { inference, .. }) = &estimates
+        && inference.covariance.is_none()
+    {
+        let detail = format!("a covariance matrix is given up to {COVARIANCE_MAX} coefficients");
+        warn(&mut warnings, "covariance_omitted", detail);
+    }
+    let validation = match (&spec.validation, ended.judge) {
+        (_, Some(judge)) => Some(judged(problem, judge, &working, ended.best_iteration)),
+        (Some(validation), None) => match &validation.split {
+            Split::Folds(folds, _) => match folds::judged(spec, data, problem, *folds as usize, how, team) {
+                Some(report) => Some(report),
+                None if team.abandoned() => return Outcome::Abandoned,
+                None => {
+                    let detail = "a fit without one of the folds failed, so there is no validation".to_owned();
+                    warn(&mut warnings, "validation_failed", detail);
+                    None
+                }
+            },
+            _ => None,
+        },
+        _ => None,
+    };
+    let mut vectors = design.basis.vectors();
+    vectors.push(("target_shift".to_owned(), vec![design.target_shift]));
+    let (inference, diagnostics, band) = match estimates {
+        Some(Estimates { inference, diagnostics, band }) => (Some(inference), diagnostics, band),
+        None => (None, None, None),
+    };
+    let levels = levels(spec, data);
+    Outcome::Stopped(Box::new(Report {
+        stop_reason: reason,
+        converged,
+        names: super::coefficient_names(&spec.model, data).unwrap_or_default(),
+        coefficients: models::to_fixed_order(basis, &internal),
+        start: ended.start,
+        loss: step.loss(),
+        objective: step.objective(),
+        gradient_norm: step.gradient_norm(),
+        iterations: step.iteration(),
+        learning_rate: ended.learning_rate,
+        loss_scale: problem.loss.scale(),
+        levels: levels.clone(),
+        classes: design.classes.clone(),
+        optimum: problem.is_quadratic().then(|| Optimum {
+            loss: optimum_loss(spec, problem, team),
+            gap: gap.unwrap_or(0.0),
+            coefficients: models::to_fixed_order(basis, &quadratic.optimum_in_data(design)),
+        }),
+        condition_number,
+        metrics: metrics(problem, design, &working, Some(step.loss()), &counted),
+        validation,
+        minima: ended.minima,
+        diagnostics,
+        inference,
+        warnings,
+        predictor: Predictor {
+            basis: vectors,
+            coefficients: working,
+            levels,
+            classes: design.classes.clone(),
+            band,
+        },
+    }))
+}
+
+fn warn(warnings: &mut Vec<Warning>, code: &'static str, detail: String) {
+    warnings.push(Warning { code, detail });
+}
+
+/// The levels of the features that hold categories.
+fn levels(spec: &Spec, data: &Dataset) -> Vec<(String, Vec<String>)> {
+    let features = family(&spec.model).map(|family| family.features(&spec.model)).unwrap_or_default();
+    let levels = features.into_iter().filter_map(|name| {
+        let levels = data.levels_of(&name)?.to_vec();
+        Some((name, levels))
+    });
+    levels.collect()
+}
+
+/// Observations, coefficients that the data determines, and what is left.
+fn counted(spec: &Spec, problem: &Problem) -> Counted {
+    let Problem { design, quadratic, .. } = problem;
+    let weights = spec.weights.as_ref().map(|weights| weights.kind);
+    let observations = match weights {
+        Some(WeightKind::Frequency) => design.weight_sum,
+        _ => design.rows_counted as f64,
+    };
+    // Of the coefficients of all classes only the differences are determined.
+    let outputs = if design.response == Response::Softmax { design.outputs().saturating_sub(1) } else { 1 };
+    let determined = (quadratic.rank() * outputs) as f64;
+    Counted { observations, determined, freedom: observations - determined, weights }
+}
+
+fn conditioning(problem: &Problem, condition_number: Option<f64>, width: usize, warnings: &mut Vec<Warning>) {
+    let quadratic = &problem.quadratic;
+    if quadratic.is_rank_deficient() {
+        let outputs = problem.design.outputs();
+        let detail = format!(
+            "the data determines {} of {width} coefficients; the solution is the one of least norm in standardized coordinates",
+            quadratic.rank() * outputs
+        );
+        warn(warnings, "rank_deficient", detail);
+    }
+    if let Some(number) = condition_number.filter(|number| *number > CONDITION_WARNED) {
+        let detail = format!("the condition number is {number:.3e}: single coefficients have lost digits");
+        warn(warnings, "ill_conditioned", detail);
+    }
+}
+
+/// A difference of objectives that is rounding error of the data.
+fn noise(problem: &Problem, _quadratic: &Quadratic) -> f64 {
+    let unit = if problem.shape == Shape::Quadratic { problem.design.mean_square_target() } else { 0.0 };
+    f64::EPSILON * unit
+}
+
+/// How far the objective is above its optimum: exact for quadratics, else half the Newton decrement (Boyd &
+/// Vandenberghe 2004, §9.5), where there is a curvature. Nothing where that does not tell.
+fn gap(problem: &Problem, ended: &Ended<'_>, working: &[f64], team: &dyn Team) -> Option<f64> {
+    if problem.is_quadratic() {
+        return Some((ended.step.objective() - problem.quadratic.least()).max(0.0));
+    }
+    if !problem.kinks().is_empty() || problem.shape == Shape::PiecewiseLinear || problem.shape == Shape::ManyMinima {
+        return None;
+    }
+    let _ = working;
+    let objective = problem.streamed(team);
+    let hessian = objective.hessian(ended.at)?;
+    let mut gradient = vec![0.0; ended.at.len()];
+    objective.evaluate(ended.at, &mut gradient);
+    let step = super::cholesky::Cholesky::shifted(problem.design.lanes, &hessian).solve(&gradient);
+    let decrement = 0.5 * problem.design.lanes.dot(&step, &gradient);
+    decrement.is_finite().then_some(decrement.max(0.0))
+}
+
+/// The unpenalized loss at the optimum: the objective there, or one more pass where a penalty is part of it.
+fn optimum_loss(spec: &Spec, problem: &Problem, team: &dyn Team) -> f64 {
+    let Problem { design, quadratic, loss, .. } = problem;
+    if spec.penalty.l2 > 0.0 {
+        return design.stream(loss.as_ref(), &quadratic.optimum_in_working(), team).loss / design.weight_sum;
+    }
+    quadratic.least()
+}
+
+/// Whether errors of the estimates would mean nothing; a warning says why.
+fn unknown(
+    spec: &Spec,
+    problem: &Problem,
+    reason: StopReason,
+    converged: bool,
+    freedom: f64,
+    at: &[f64],
+    warnings: &mut Vec<Warning>,
+) -> bool {
+    let left_out = "so standard errors, intervals and covariance are left out";
+    let active = problem.kinks().active(at).len();
+    if active > 0 {
+        let detail = format!("{active} coefficients lie on an end of their range, {left_out}");
+        warn(warnings, "at_bound", detail);
+        return true;
+    }
+    if spec.covariance == Covariance::None {
+        return true;
+    }
+    if !converged {
+        if reason.converged() {
+            return true;
+        }
+        let detail = format!("the fit stopped by {} before it converged, {left_out}", reason.as_str());
+        warn(warnings, "not_converged", detail);
+        return true;
+    }
+    if spec.penalty.l2 + spec.penalty.l1 > 0.0 {
+        warn(warnings, "penalized", format!("a penalty biases the estimates, {left_out}"));
+        return true;
+    }
+    if problem.shape == Shape::PiecewiseLinear {
+        let detail = format!("there is no formula for the errors of {} regression here, {left_out}", spec.loss.kind);
+        warn(warnings, "no_error_formula", detail);
+        return true;
+    }
+    if spec.loss.settings.contains_key("class_weights") && spec.covariance == Covariance::Classical {
+        let detail = format!("class weights are no part of a likelihood, {left_out}; hc1 gives them");
+        warn(warnings, "no_error_formula", detail);
+        return true;
+    }
+    if problem.quadratic.is_rank_deficient() {
+        return true;
+    }
+    if freedom <= 0.0 {
+        let detail = format!("there are no more observations than coefficients, {left_out}");
+        warn(warnings, "no_degrees_of_freedom", detail);
+        return true;
+    }
+    false
+}
+
+/// How the fit does on the rows that judge.
+fn judged(problem: &Problem, judge: &Judge<'_>, working: &[f64], best_iteration: Option<u64>) -> ValidationReport {
+    let design = &judge.design;
+    let loss = judge.loss(working);
+    let weights = None;
+    let observations = design.rows_counted as f64;
+    let counted = Counted { observations, determined: 0.0, freedom: observations, weights };
+    ValidationReport {
+        rows: design.rows() as u64,
+        loss,
+        loss_standard_deviation: None,
+        best_iteration,
+        metrics: metrics(problem, design, working, None, &counted).without_criteria(),
+        folds: Vec::new(),
+    }
+}

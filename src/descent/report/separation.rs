@@ -1,0 +1,105 @@
+//! Whether coefficients can grow without end: a direction along which no row's loss ever rises and some row's falls for
+//! ever (Albert & Anderson 1984). Candidates are the coefficients themselves and the direction of least curvature; a
+//! direction that is found is checked against every row, so what is reported is true.
+
+use crate::descent::cholesky::Cholesky;
+use crate::descent::design::Design;
+use crate::descent::models::Response;
+use crate::descent::problem::Problem;
+use crate::descent::spec::Spec;
+use crate::descent::{Team, matrix::Matrix};
+
+/// Movement against a row, as a part of the largest movement, that counts as none.
+const NOISE: f64 = 1e-7;
+/// Steps of inverse iteration: each shrinks all but the flattest directions.
+const STEPS: usize = 4;
+/// The least curvature, as a part of the mean one, above which no direction is near flat.
+const FLAT: f64 = 1e-4;
+
+/// Whether such a direction exists. Only asked of models where it can, without a penalty and without ranges.
+pub(super) fn found(problem: &Problem, spec: &Spec, working: &[f64], team: &dyn Team) -> bool {
+    let design = &problem.design;
+    let counts = design.response == Response::Exponential && problem.loss.information_is_mean();
+    let possible = design.response.is_classifier() || counts;
+    if !possible || spec.penalty.l2 + spec.penalty.l1 > 0.0 || !spec.bounds.is_empty() {
+        return false;
+    }
+    if design.response.is_classifier() && recedes(design, working) {
+        return true;
+    }
+    let map = problem.quadratic.whitened_chart().map(design.basis.as_ref(), design.lanes);
+    let hessian = design.gram(problem.loss.as_ref(), working, &map, false, team);
+    flattest(design, &hessian, map.columns()).is_some_and(|direction| {
+        let lift = |block: &[f64]| map.times(design.lanes, block);
+        let lifted: Vec<f64> = direction.chunks(map.columns().max(1)).flat_map(lift).collect();
+        let back: Vec<f64> = lifted.iter().map(|value| -value).collect();
+        recedes(design, &lifted) || recedes(design, &back)
+    })
+}
+
+/// The direction of least curvature; nothing where no direction is near flat.
+fn flattest(design: &Design, hessian: &Matrix, inner: usize) -> Option<Vec<f64>> {
+    let size = hessian.columns();
+    let outputs = design.outputs();
+    if size == 0 || !hessian.is_finite() {
+        return None;
+    }
+    let mean = (0..size).map(|k| hessian.at(k, k)).sum::<f64>() / size as f64;
+    let mut bent = hessian.clone();
+    if outputs > 1 {
+        // The same shift of all classes is flat for another reason.
+        for k in 0..inner {
+            for a in 0..outputs {
+                for b in 0..outputs {
+                    let (row, column) = (a * inner + k, b * inner + k);
+                    bent.set(row, column, bent.at(row, column) + mean / outputs as f64);
+                }
+            }
+        }
+    }
+    let factor = Cholesky::shifted(design.lanes, &bent);
+    let mut direction: Vec<f64> = (0..size).map(|k| 1.0 + 0.1 * ((k * 7 % 11) as f64)).collect();
+    let mut curvature = f64::INFINITY;
+    for _ in 0..STEPS {
+        let norm = design.lanes.dot(&direction, &direction).sqrt();
+        if norm == 0.0 || !norm.is_finite() {
+            return None;
+        }
+        direction.iter_mut().for_each(|value| *value /= norm);
+        direction = factor.solve(&direction);
+        curvature = 1.0 / design.lanes.dot(&direction, &direction).sqrt();
+    }
+    (curvature <= FLAT * mean && direction.iter().all(|value| value.is_finite())).then_some(direction)
+}
+
+/// Whether moving along this direction, in working coordinates, never hurts a row and helps some.
+fn recedes(design: &Design, direction: &[f64]) -> bool {
+    let outputs = design.outputs();
+    let (mut worst, mut largest) = (0.0f64, 0.0f64);
+    let mut helped = 0.0f64;
+    design.visit(direction, |_, _, eta, target, weights| {
+        let rows = target.len();
+        for row in 0..rows {
+            if weights[row] == 0.0 {
+                continue;
+            }
+            let own = target[row];
+            let gains: Vec<f64> = match design.response {
+                Response::Sigmoid => vec![if own > 0.5 { eta[row] } else { -eta[row] }],
+                Response::Softmax => {
+                    let mine = eta[own as usize * rows + row];
+                    (0..outputs).filter(|k| *k != own as usize).map(|k| mine - eta[k * rows + row]).collect()
+                }
+                // A count of 0 gains from a falling mean; any other pins it.
+                _ if own == 0.0 => vec![-eta[row]],
+                _ => vec![-eta[row].abs()],
+            };
+            for gain in gains {
+                worst = worst.min(gain);
+                largest = largest.max(gain.abs());
+                helped = helped.max(gain);
+            }
+        }
+    });
+    helped > 0.0 && worst >= -NOISE * largest
+}

@@ -1,0 +1,222 @@
+//! Several descents from different starts, side by side: which minima they end at, and which start leads to the best one.
+
+use rand_core::{Rng, SeedableRng};
+use rand_pcg::Pcg64;
+
+use super::observer::{Control, Observer, Step};
+use super::outcome::{Minimum, StopReason};
+use super::problem::Problem;
+use super::run::{Point, descend};
+use super::spec::{Restarts, Spec, Spread};
+use super::start::Normal;
+use super::{Alone, Team};
+
+use std::sync::Mutex;
+
+/// Two ends count as one minimum if their objectives differ by no more than this part …
+const SAME_OBJECTIVE: f64 = 1e-6;
+/// … and their predictions, in units of the spread, by no more than this.
+const SAME_PLACE: f64 = 1e-3;
+
+/// What the descents found.
+pub(super) struct Found {
+    /// The coordinates from which the best minimum is reached.
+    pub(super) start: Vec<f64>,
+    pub(super) minima: Vec<Minimum>,
+}
+
+/// Watches a descent that nobody sees: it goes on until the team gives up.
+struct Silent<'a>(&'a dyn Team);
+
+impl Observer for Silent<'_> {
+    fn observe(&mut self, _step: &dyn Step) -> Control {
+        self.pulse()
+    }
+
+    fn pulse(&mut self) -> Control {
+        if self.0.abandoned() { Control::Stop(StopReason::Interrupted) } else { Control::Continue }
+    }
+}
+
+struct End {
+    start: usize,
+    at: Vec<f64>,
+    objective: f64,
+    loss: f64,
+    converged: bool,
+}
+
+/// Descends from each start. Nothing if the team gave up.
+pub(super) fn search(problem: &Problem, spec: &Spec, restarts: Restarts, first: &[f64], team: &dyn Team) -> Option<Found> {
+    let count = restarts.count.max(1) as usize;
+    let starts: Vec<Vec<f64>> = (0..count)
+        .map(|index| match index {
+            0 => first.to_vec(),
+            _ => drawn(problem, spec.seed, restarts, index),
+        })
+        .collect();
+    let ends: Vec<Mutex<Option<End>>> = (0..count).map(|_| Mutex::new(None)).collect();
+    team.each(count, &|index| {
+        if team.abandoned() {
+            return;
+        }
+        let end = one(problem, spec, &starts[index], index, team);
+        *ends[index].lock().unwrap_or_else(std::sync::PoisonError::into_inner) = end;
+    });
+    if team.abandoned() {
+        return None;
+    }
+    let inner = |place: Mutex<Option<End>>| place.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut ends: Vec<End> = ends.into_iter().filter_map(inner).collect();
+    ends.sort_by(|a, b| a.objective.total_cmp(&b.objective).then(a.start.cmp(&b.start)));
+    let start = ends.first().map_or_else(|| first.to_vec(), |best| starts[best.start].clone());
+    Some(Found { start, minima: distinct(problem, &ends) })
+}
+
+fn one(problem: &Problem, spec: &Spec, start: &[f64], index: usize, team: &dyn Team) -> Option<End> {
+    let objective = problem.objective(&Alone);
+    let mut point = Point::new(problem, None, start.to_vec(), problem.optimizer(spec)?);
+    point.evaluate(objective.as_ref());
+    if !point.is_finite() {
+        return None;
+    }
+    let reason = descend(objective.as_ref(), &mut point, spec, f64::INFINITY, false, &mut Silent(team)).ok()?;
+    let evaluation = point.here.evaluation;
+    evaluation.is_finite().then(|| End {
+        start: index,
+        objective: evaluation.objective(),
+        loss: evaluation.loss,
+        converged: reason.converged(),
+        at: point.here.at,
+    })
+}
+
+/// The distinct ends, the best first.
+fn distinct(problem: &Problem, ends: &[End]) -> Vec<Minimum> {
+    let mut found: Vec<(&End, u64)> = Vec::new();
+    for end in ends {
+        let same = |other: &End| {
+            let close = (end.objective - other.objective).abs() <= SAME_OBJECTIVE * other.objective.abs().max(f64::MIN_POSITIVE);
+            let size = other.at.iter().fold(f64::MIN_POSITIVE, |size, value| size.max(value.abs()));
+            close && end.at.iter().zip(&other.at).all(|(x, y)| (x - y).abs() <= SAME_PLACE * size)
+        };
+        match found.iter_mut().find(|(other, _)| same(other)) {
+            Some((_, count)) => *count += 1,
+            None => found.push((end, 1)),
+        }
+    }
+    let minimum = |(end, starts): (&End, u64)| Minimum {
+        objective: end.objective,
+        loss: end.loss,
+        coefficients: problem.coefficients(&end.at),
+        starts,
+        converged: end.converged,
+    };
+    found.into_iter().map(minimum).collect()
+}
+
+/// The start of this index; each has a random stream of its own.
+fn drawn(problem: &Problem, seed: u64, restarts: Restarts, index: usize) -> Vec<f64> {
+    let stream = (index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut generator = Pcg64::seed_from_u64(seed ^ stream);
+    let internal = match restarts.spread {
+        Spread::Rows => match through_rows(problem, &mut generator) {
+            Some(working) => return coordinates(problem, &working),
+            None => scaled_normal(problem, seed ^ stream),
+        },
+        Spread::LatinHypercube => latin_hypercube(problem, seed, restarts.count, index),
+        Spread::Normal => scaled_normal(problem, seed ^ stream),
+    };
+    problem.coordinates(&internal)
+}
+
+fn coordinates(problem: &Problem, working: &[f64]) -> Vec<f64> {
+    let design = &problem.design;
+    let mut internal = design.basis.to_data(working);
+    if design.basis.has_intercept() {
+        internal[0] += design.target_shift;
+    }
+    problem.coordinates(&internal)
+}
+
+/// Working coefficients of the exact fit through p rows drawn at random, as resampling methods of robust regression begin
+/// (Rousseeuw & Leroy 1987, §5.1). Nothing for models with several outputs, or where the rows do not determine a fit.
+fn through_rows(problem: &Problem, generator: &mut Pcg64) -> Option<Vec<f64>> {
+    let design = &problem.design;
+    let p = design.basis.width();
+    if design.outputs() != 1 || design.response != super::models::Response::Identity || design.rows() < p {
+        return None;
+    }
+    for _ in 0..20 {
+        let mut rows: Vec<Vec<f64>> = Vec::with_capacity(p);
+        for _ in 0..p {
+            let row = ((u128::from(generator.next_u64()) * design.rows() as u128) >> 64) as usize;
+            let mut functions = vec![0.0; p];
+            design.row(row, &mut functions);
+            functions.push(design.target()[row] - design.target_shift);
+            rows.push(functions);
+        }
+        if let Some(solution) = solve(rows) {
+            return Some(solution);
+        }
+    }
+    None
+}
+
+/// Gaussian elimination with partial pivoting on the rows of [A b]; nothing if A is nearly singular.
+fn solve(mut rows: Vec<Vec<f64>>) -> Option<Vec<f64>> {
+    let p = rows.len();
+    for k in 0..p {
+        let pivot = (k..p).max_by(|i, j| rows[*i][k].abs().total_cmp(&rows[*j][k].abs()))?;
+        rows.swap(k, pivot);
+        if rows[k][k].abs() < 1e-8 {
+            return None;
+        }
+        for i in k + 1..p {
+            let factor = rows[i][k] / rows[k][k];
+            let (above, below) = rows.split_at_mut(i);
+            below[0].iter_mut().zip(&above[k]).for_each(|(x, y)| *x = (-factor).mul_add(*y, *x));
+        }
+    }
+    let mut x = vec![0.0; p];
+    for k in (0..p).rev() {
+        let known: f64 = (k + 1..p).map(|j| rows[k][j] * x[j]).sum();
+        x[k] = (rows[k][p] - known) / rows[k][k];
+    }
+    x.iter().all(|value| value.is_finite()).then_some(x)
+}
+
+/// Standard normal coefficients of the standardized columns, in units of the target's spread, around the mean.
+fn scaled_normal(problem: &Problem, seed: u64) -> Vec<f64> {
+    let mut normal = Normal::new(seed);
+    let width = problem.design.width();
+    let drawn: Vec<f64> = (0..width).map(|_| normal.next()).collect();
+    scaled(problem, &drawn)
+}
+
+/// One point of a Latin hypercube (McKay, Beckman & Conover 1979) over three units around 0 in each coordinate.
+fn latin_hypercube(problem: &Problem, seed: u64, count: u64, index: usize) -> Vec<f64> {
+    let mut generator = Pcg64::seed_from_u64(seed);
+    let cells = count.max(1) as usize;
+    let drawn: Vec<f64> = (0..problem.design.width())
+        .map(|_| {
+            let order = super::optimizers::first_order::shuffled(cells, generator.next_u64(), 0);
+            let within = (generator.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
+            6.0 * ((f64::from(order[index.min(cells - 1)]) + within) / cells as f64) - 3.0
+        })
+        .collect();
+    scaled(problem, &drawn)
+}
+
+/// Coefficients of the standardized columns in units of η → coefficients in data units, internal order.
+fn scaled(problem: &Problem, drawn: &[f64]) -> Vec<f64> {
+    let design = &problem.design;
+    let chart = problem.quadratic.standardized_chart(true);
+    let unit = problem.unit();
+    let drawn: Vec<f64> = drawn.iter().map(|value| value * unit).collect();
+    let mut internal = chart.to_data(design.basis.as_ref(), design.target_shift, design.lanes, &drawn);
+    if design.basis.has_intercept() {
+        internal[0] += design.target_shift;
+    }
+    internal
+}
