@@ -53,6 +53,18 @@ impl Matrix {
         self.values.iter_mut().zip(&other.values).for_each(|(sum, part)| *sum += part);
     }
 
+    /// Adds `value` times the projection on vectors whose `outputs` blocks of length `inner` are all the same.
+    pub(super) fn add_shift(&mut self, inner: usize, outputs: usize, value: f64) {
+        for k in 0..inner {
+            for a in 0..outputs {
+                for b in 0..outputs {
+                    let (row, column) = (a * inner + k, b * inner + k);
+                    self.set(row, column, self.at(row, column) + value / outputs as f64);
+                }
+            }
+        }
+    }
+
     /// Multiplies every value.
     pub(super) fn scale(&mut self, factor: f64) {
         self.values.iter_mut().for_each(|value| *value *= factor);

@@ -36,6 +36,9 @@ mod outcome;
 mod registry;
 mod spec;
 
+#[cfg(test)]
+mod properties;
+
 pub use dataset::{Column, Dataset, DatasetError};
 pub use lanes::{Lanes, SimdPath};
 pub use observer::{Checkpoint, Control, Observer, Step};

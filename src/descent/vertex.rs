@@ -1,28 +1,415 @@
-//! Placeholder.
+//! Exact minima of sums of kinked lines: Σ ρᵢ(rᵢ), r = Aφ − b, ρᵢ of slope lowᵢ below 0 and highᵢ above. Quantile regression
+//! is of this kind; so are an l1 penalty and, with an infinite slope, a range. It knows nothing of losses.
+//!
+//! First the kinks are smoothed, less and less (Chen 2007), by Newton's method. Then p rows whose residuals are smallest
+//! make a vertex, and the descent goes from vertex to vertex along edges with an exact line search, until multipliers
+//! within the slopes prove the optimum (Barrodale & Roberts 1973; Koenker & d'Orey 1987). Ties are broken by a fixed
+//! small perturbation of b, which leaves the multipliers, and so the proof, valid for b itself.
+
+use super::cholesky::Cholesky;
 use super::lanes::Lanes;
 use super::matrix::Matrix;
+
+/// Newton steps at one width.
+const NEWTON_MAX: usize = 20;
+/// Widths of the smoothing, each a part of the one before.
+const WIDTHS: usize = 8;
+const SHRINK: f64 = 0.1;
+/// The perturbation of b as a part of its spread.
+const PERTURBATION: f64 = 1e-9;
+
+/// What one step did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
     Moved,
+    /// The multipliers prove the optimum.
     Optimal,
+    /// No edge leads down, but nothing is proved: rounding is in the way.
     Stuck,
 }
+
+/// A running minimization.
 pub(super) struct Vertex {
+    lanes: Lanes,
+    a: Matrix,
+    b: Vec<f64>,
+    low: Vec<f64>,
+    high: Vec<f64>,
+    /// b, each row moved by less than matters.
+    perturbed: Vec<f64>,
+    scale: f64,
     at: Vec<f64>,
+    /// Widths done.
+    widths: usize,
+    /// The rows of the vertex; empty while smoothing.
+    basis: Vec<usize>,
 }
+
 impl Vertex {
-    pub(super) fn new(_l: Lanes, _a: Matrix, _b: Vec<f64>, _low: Vec<f64>, _high: Vec<f64>, start: &[f64]) -> Self {
-        Self { at: start.to_vec() }
+    /// `a` has full column rank and no more columns than rows.
+    pub(super) fn new(
+        lanes: Lanes,
+        a: Matrix,
+        b: Vec<f64>,
+        mut low: Vec<f64>,
+        mut high: Vec<f64>,
+        start: &[f64],
+    ) -> Self {
+        // An infinite slope is one that outweighs everything else together.
+        let all: f64 = low.iter().chain(&high).filter(|slope| slope.is_finite()).map(|slope| slope.abs()).sum();
+        let steep = 1e4 * all.max(f64::MIN_POSITIVE);
+        low.iter_mut().chain(high.iter_mut()).for_each(|slope| *slope = slope.clamp(-steep, steep));
+        let mut sizes: Vec<f64> = b.iter().map(|value| value.abs()).collect();
+        let middle = sizes.len() / 2;
+        let largest = sizes.iter().copied().fold(0.0, f64::max);
+        let median = if sizes.is_empty() { 0.0 } else { *sizes.select_nth_unstable_by(middle, f64::total_cmp).1 };
+        let scale = [median, largest].into_iter().find(|size| *size > 0.0).unwrap_or(1.0);
+        let perturbed = b.iter().enumerate().map(|(row, value)| (PERTURBATION * scale).mul_add(hash(row), *value)).collect();
+        Self { lanes, a, b, low, high, perturbed, scale, at: start.to_vec(), widths: 0, basis: Vec::new() }
     }
-    pub(super) fn step(&mut self, _abandoned: &dyn Fn() -> bool) -> Progress {
-        Progress::Stuck
-    }
+
+    /// Where it stands.
     pub(super) fn at(&self) -> &[f64] {
         &self.at
     }
-    pub(super) fn state(&self) -> Vec<(String, Vec<f64>)> {
-        Vec::new()
+
+    /// One width of the smoothing, or one edge.
+    pub(super) fn step(&mut self, abandoned: &dyn Fn() -> bool) -> Progress {
+        if self.basis.is_empty() {
+            if self.widths < WIDTHS {
+                let width = self.scale * libm::pow(SHRINK, self.widths as f64);
+                self.smooth(width, abandoned);
+                self.widths += 1;
+                return Progress::Moved;
+            }
+            match self.nearest_vertex() {
+                Some(basis) => self.basis = basis,
+                None => return Progress::Stuck,
+            }
+        }
+        self.edge()
     }
-    pub(super) fn restore(&mut self, _s: &[(String, Vec<f64>)]) -> bool {
-        true
+
+    /// r = Aφ − b.
+    fn residuals(&self, at: &[f64], b: &[f64]) -> Vec<f64> {
+        let mut out: Vec<f64> = b.iter().map(|value| -value).collect();
+        for (k, factor) in at.iter().enumerate() {
+            self.lanes.axpy(*factor, self.a.column(k), &mut out);
+        }
+        out
+    }
+
+    /// Newton's method on the sum with each kink rounded off within `width` of it.
+    fn smooth(&mut self, width: f64, abandoned: &dyn Fn() -> bool) {
+        let p = self.at.len();
+        for _ in 0..NEWTON_MAX {
+            if abandoned() {
+                return;
+            }
+            let residuals = self.residuals(&self.at, &self.b);
+            let before = self.smoothed(&residuals, width);
+            let slope = |row: usize| {
+                let place = ((residuals[row] + width) / (2.0 * width)).clamp(0.0, 1.0);
+                (self.high[row] - self.low[row]).mul_add(place, self.low[row])
+            };
+            let bend = |row: usize| {
+                if residuals[row].abs() < width { (self.high[row] - self.low[row]) / (2.0 * width) } else { 0.0 }
+            };
+            let slopes: Vec<f64> = (0..residuals.len()).map(slope).collect();
+            let bends: Vec<f64> = (0..residuals.len()).map(bend).collect();
+            let gradient: Vec<f64> = (0..p).map(|k| self.lanes.dot(self.a.column(k), &slopes)).collect();
+            let mut hessian = Matrix::zeros(p, p);
+            for k in 0..p {
+                let scaled: Vec<f64> = self.a.column(k).iter().zip(&bends).map(|(x, c)| x * c).collect();
+                for l in k..p {
+                    let product = self.lanes.dot(&scaled, self.a.column(l));
+                    hessian.set(k, l, product);
+                    hessian.set(l, k, product);
+                }
+            }
+            // Where few rows are within the width, a little of the widest one's curvature keeps the step short.
+            let total: f64 = (0..residuals.len()).map(|row| self.high[row] - self.low[row]).sum();
+            let ridge = 1e-6 * total / (2.0 * self.scale) / residuals.len() as f64;
+            (0..p).for_each(|k| hessian.set(k, k, hessian.at(k, k) + ridge));
+            let step = Cholesky::shifted(self.lanes, &hessian).solve(&gradient);
+            let decrease = self.lanes.dot(&gradient, &step);
+            let mut part = 1.0;
+            let mut moved = false;
+            for _ in 0..30 {
+                let next: Vec<f64> = self.at.iter().zip(&step).map(|(x, d)| f64::mul_add(-part, *d, *x)).collect();
+                let after = self.smoothed(&self.residuals(&next, &self.b), width);
+                if after < before - 1e-4 * part * decrease {
+                    moved = next != self.at;
+                    self.at = next;
+                    break;
+                }
+                part *= 0.5;
+            }
+            if !moved || decrease <= 1e-12 * before.abs() {
+                return;
+            }
+        }
+    }
+
+    fn smoothed(&self, residuals: &[f64], width: f64) -> f64 {
+        let value = |(row, r): (usize, &f64)| {
+            if *r >= width {
+                self.high[row] * r
+            } else if *r <= -width {
+                self.low[row] * r
+            } else {
+                // The parabola that meets both lines at the ends of the width.
+                let bend = (self.high[row] - self.low[row]) / (4.0 * width);
+                (self.low[row] * r) + bend * (r + width) * (r + width)
+            }
+        };
+        residuals.iter().enumerate().map(value).sum()
+    }
+
+    /// The rows with the smallest residuals that are independent of each other.
+    fn nearest_vertex(&self) -> Option<Vec<usize>> {
+        let p = self.at.len();
+        let residuals = self.residuals(&self.at, &self.perturbed);
+        let mut order: Vec<usize> = (0..residuals.len()).collect();
+        order.sort_by(|i, j| residuals[*i].abs().total_cmp(&residuals[*j].abs()).then(i.cmp(j)));
+        let mut chosen: Vec<usize> = Vec::with_capacity(p);
+        let mut directions: Vec<Vec<f64>> = Vec::with_capacity(p);
+        for row in order {
+            if chosen.len() == p {
+                break;
+            }
+            let mut rest = self.row(row);
+            let size = self.lanes.dot(&rest, &rest).sqrt();
+            for _ in 0..2 {
+                for direction in &directions {
+                    let part = self.lanes.dot(direction, &rest);
+                    self.lanes.axpy(-part, direction, &mut rest);
+                }
+            }
+            let left = self.lanes.dot(&rest, &rest).sqrt();
+            if left > 1e-6 * size {
+                rest.iter_mut().for_each(|value| *value /= left);
+                directions.push(rest);
+                chosen.push(row);
+            }
+        }
+        (chosen.len() == p).then_some(chosen)
+    }
+
+    fn row(&self, row: usize) -> Vec<f64> {
+        (0..self.a.columns()).map(|k| self.a.at(row, k)).collect()
+    }
+
+    /// Goes along the steepest edge to the lowest vertex on it, or proves that there is none.
+    fn edge(&mut self) -> Progress {
+        let p = self.at.len();
+        let Some(inverse) = inverse(self.basis.iter().map(|row| self.row(*row)).collect()) else { return Progress::Stuck };
+        let through = |b: &[f64]| -> Vec<f64> {
+            let right: Vec<f64> = self.basis.iter().map(|row| b[*row]).collect();
+            inverse.iter().map(|row| self.lanes.dot(row, &right)).collect()
+        };
+        let at = through(&self.perturbed);
+        let mut residuals = self.residuals(&at, &self.perturbed);
+        self.basis.iter().for_each(|row| residuals[*row] = 0.0);
+        let mut slopes: Vec<f64> =
+            (0..residuals.len()).map(|row| if residuals[row] < 0.0 { self.low[row] } else { self.high[row] }).collect();
+        self.basis.iter().for_each(|row| slopes[*row] = 0.0);
+        let gradient: Vec<f64> = (0..p).map(|k| self.lanes.dot(self.a.column(k), &slopes)).collect();
+        // u = −A_B⁻ᵀg; the edge along +e of a row goes down if u is above its high slope, that along −e if below its low.
+        let mut worst: Option<(f64, usize, f64)> = None;
+        for (place, row) in self.basis.iter().enumerate() {
+            let multiplier = -(0..p).map(|k| inverse[k][place] * gradient[k]).sum::<f64>();
+            let size = (0..p).map(|k| inverse[k][place].powi(2)).sum::<f64>().sqrt();
+            let unit = (self.high[*row] - self.low[*row]).max(f64::MIN_POSITIVE);
+            for (excess, sign) in [(multiplier - self.high[*row], 1.0), (self.low[*row] - multiplier, -1.0)] {
+                let noise = 1e-10 * (unit + multiplier.abs());
+                if excess > noise && worst.is_none_or(|(most, _, _)| excess / size > most) {
+                    worst = Some((excess / size, place, sign));
+                }
+            }
+        }
+        let Some((_, place, sign)) = worst else {
+            self.at = through(&self.b);
+            return Progress::Optimal;
+        };
+        let direction: Vec<f64> = (0..p).map(|k| sign * inverse[k][place]).collect();
+        let mut speeds = vec![0.0; residuals.len()];
+        direction.iter().enumerate().for_each(|(k, d)| self.lanes.axpy(*d, self.a.column(k), &mut speeds));
+        let row = self.basis[place];
+        let own = if sign > 0.0 { self.high[row] } else { -self.low[row] };
+        let mut descent = self.lanes.dot(&gradient, &direction) + own;
+        let mut crossings: Vec<(f64, usize)> = (0..residuals.len())
+            .filter(|other| !self.basis.contains(other) && residuals[*other] * speeds[*other] < 0.0)
+            .map(|other| (-residuals[other] / speeds[other], other))
+            .collect();
+        crossings.sort_by(|x, y| x.0.total_cmp(&y.0).then(x.1.cmp(&y.1)));
+        let mut entering = None;
+        for (_, other) in crossings {
+            descent = (self.high[other] - self.low[other]).mul_add(speeds[other].abs(), descent);
+            // A row that the edge hardly moves would make a vertex that is hardly one.
+            if descent >= 0.0 && speeds[other].abs() > 1e-12 {
+                entering = Some(other);
+                break;
+            }
+        }
+        let Some(entering) = entering else { return Progress::Stuck };
+        self.basis[place] = entering;
+        let Some(next) = inverse_times(self.basis.iter().map(|row| self.row(*row)).collect(), &self.basis, &self.b) else {
+            return Progress::Stuck;
+        };
+        self.at = next;
+        Progress::Moved
+    }
+
+    /// Everything that a further step depends on.
+    pub(super) fn state(&self) -> Vec<(String, Vec<f64>)> {
+        vec![
+            ("vertex_at".to_owned(), self.at.clone()),
+            ("vertex_widths".to_owned(), vec![self.widths as f64]),
+            ("vertex_basis".to_owned(), self.basis.iter().map(|row| *row as f64).collect()),
+        ]
+    }
+
+    /// Takes over a state; one without a vertex begins afresh.
+    pub(super) fn restore(&mut self, state: &[(String, Vec<f64>)]) -> bool {
+        let vector = |name: &str| state.iter().find(|(other, _)| other == name).map(|(_, values)| values);
+        let (Some(at), Some(widths), Some(basis)) = (vector("vertex_at"), vector("vertex_widths"), vector("vertex_basis"))
+        else {
+            return true;
+        };
+        let basis: Vec<usize> = basis.iter().map(|row| *row as usize).collect();
+        let fits = at.len() == self.at.len() && widths.len() == 1 && basis.iter().all(|row| *row < self.b.len());
+        if fits {
+            self.at.clone_from(at);
+            self.widths = widths[0] as usize;
+            self.basis = basis;
+        }
+        fits
+    }
+}
+
+/// A number in [−1, 1) that depends on the row alone (the finalizer of SplitMix64).
+fn hash(row: usize) -> f64 {
+    let mut x = (row as u64).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((x ^ (x >> 31)) >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+}
+
+/// The inverse, by rows, by Gauss–Jordan elimination with partial pivoting; nothing if a pivot vanishes.
+fn inverse(mut rows: Vec<Vec<f64>>) -> Option<Vec<Vec<f64>>> {
+    let p = rows.len();
+    for (k, row) in rows.iter_mut().enumerate() {
+        row.extend((0..p).map(|j| f64::from(u8::from(j == k))));
+    }
+    for k in 0..p {
+        let pivot = (k..p).max_by(|i, j| rows[*i][k].abs().total_cmp(&rows[*j][k].abs()))?;
+        rows.swap(k, pivot);
+        let value = rows[k][k];
+        if value.abs() < 1e-200 || !value.is_finite() {
+            return None;
+        }
+        rows[k].iter_mut().for_each(|x| *x /= value);
+        let pivot = rows[k].clone();
+        for (_, row) in rows.iter_mut().enumerate().filter(|(i, _)| *i != k) {
+            let factor = row[k];
+            if factor != 0.0 {
+                row.iter_mut().zip(&pivot).for_each(|(x, y)| *x = (-factor).mul_add(*y, *x));
+            }
+        }
+    }
+    Some(rows.into_iter().map(|row| row[p..].to_vec()).collect())
+}
+
+/// The vertex of these rows.
+fn inverse_times(rows: Vec<Vec<f64>>, basis: &[usize], b: &[f64]) -> Option<Vec<f64>> {
+    let right: Vec<f64> = basis.iter().map(|row| b[*row]).collect();
+    let inverse = inverse(rows)?;
+    Some(inverse.iter().map(|row| row.iter().zip(&right).map(|(x, y)| x * y).sum()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::descent::properties::Noise;
+
+    fn solve(a: &Matrix, b: &[f64], tau: f64) -> (Vec<f64>, usize) {
+        let n = b.len();
+        let mut vertex =
+            Vertex::new(Lanes::chosen(), a.clone(), b.to_vec(), vec![-tau; n], vec![1.0 - tau; n], &vec![0.0; a.columns()]);
+        for step in 0..5_000 {
+            match vertex.step(&|| false) {
+                Progress::Moved => {}
+                Progress::Optimal => return (vertex.at().to_vec(), step),
+                Progress::Stuck => panic!("stuck after {step}"),
+            }
+        }
+        panic!("no optimum");
+    }
+
+    fn loss(a: &Matrix, b: &[f64], tau: f64, at: &[f64]) -> f64 {
+        (0..b.len())
+            .map(|row| {
+                let r: f64 = at.iter().enumerate().map(|(k, x)| x * a.at(row, k)).sum::<f64>() - b[row];
+                if r > 0.0 { (1.0 - tau) * r } else { -tau * r }
+            })
+            .sum()
+    }
+
+    fn problem(seed: u64, n: usize, p: usize, whole: bool) -> (Matrix, Vec<f64>) {
+        let mut noise = Noise::new(seed);
+        let mut value = |whole: bool| if whole { (2.0 * noise.normal()).round() } else { noise.normal() };
+        let mut columns = vec![vec![1.0; n]];
+        columns.extend((1..p).map(|_| (0..n).map(|_| value(whole)).collect::<Vec<_>>()));
+        let b = (0..n).map(|_| value(whole)).collect();
+        (Matrix::from_columns(n, columns), b)
+    }
+
+    #[test]
+    fn no_vertex_is_lower_than_the_one_that_is_found() {
+        for (seed, whole) in (0..40).flat_map(|seed| [(seed, false), (seed, true)]) {
+            let (a, b) = problem(seed, 12, 3, whole);
+            for tau in [0.5, 0.2, 0.9] {
+                let (at, _) = solve(&a, &b, tau);
+                let mut least = f64::INFINITY;
+                for i in 0..12 {
+                    for j in 0..i {
+                        for k in 0..j {
+                            let rows: Vec<Vec<f64>> = [i, j, k].iter().map(|r| (0..3).map(|c| a.at(*r, c)).collect()).collect();
+                            let Some(vertex) = inverse_times(rows, &[i, j, k], &b) else { continue };
+                            least = least.min(loss(&a, &b, tau, &vertex));
+                        }
+                    }
+                }
+                let found = loss(&a, &b, tau, &at);
+                assert!(found <= least + 1e-9 * least, "seed {seed} {whole} {tau}: {found} {least}");
+            }
+        }
+    }
+
+    #[test]
+    fn many_rows_and_massive_ties_end_soon() {
+        let (a, b) = problem(5, 2_000, 5, false);
+        assert!(solve(&a, &b, 0.3).1 < 300);
+        let (a, b) = problem(6, 2_000, 5, true);
+        assert!(solve(&a, &b, 0.5).1 < 300);
+    }
+
+    #[test]
+    fn a_state_goes_on_bit_for_bit() {
+        let (a, b) = problem(8, 300, 4, false);
+        let make = || Vertex::new(Lanes::chosen(), a.clone(), b.clone(), vec![-0.5; 300], vec![0.5; 300], &[0.0; 4]);
+        let (mut whole, mut first) = (make(), make());
+        for _ in 0..9 {
+            whole.step(&|| false);
+            first.step(&|| false);
+        }
+        let mut second = make();
+        assert!(second.restore(&first.state()));
+        for _ in 0..6 {
+            whole.step(&|| false);
+            second.step(&|| false);
+            assert_eq!(whole.state(), second.state());
+        }
     }
 }

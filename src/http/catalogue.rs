@@ -50,6 +50,8 @@ fn parameter(param: &Param) -> Value {
         }
         Domain::Column => "column",
         Domain::Columns => "columns",
+        Domain::Choice(_) => "choice",
+        Domain::FactorsOr(_) => "factors",
     };
     shown.insert("type".to_owned(), json!(kind));
     shown.insert("required".to_owned(), json!(param.fallback == Fallback::Required));
@@ -61,7 +63,7 @@ fn parameter(param: &Param) -> Value {
         Fallback::ColumnY => Some(json!("y")),
         Fallback::OtherColumns => Some(json!("other_columns")),
         Fallback::OnlyOtherColumn => Some(json!("only_other_column")),
-        Fallback::Required => None,
+        Fallback::Required | Fallback::Absent => None,
     };
     if let Some(default) = default {
         shown.insert("default".to_owned(), default);

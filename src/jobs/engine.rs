@@ -6,9 +6,9 @@ use crate::descent::{
 
 /// What computes. The methods mean what the functions of the same names in [`descent`] mean.
 pub(super) trait Engine: Send + Sync + 'static {
-    fn coefficient_names(&self, model: &Choice, columns: &[String]) -> Result<Vec<String>, SpecError>;
+    fn coefficient_names(&self, model: &Choice, data: &Dataset) -> Result<Vec<String>, SpecError>;
     fn resolve(&self, spec: Spec) -> Spec;
-    fn estimate(&self, spec: &Spec, rows: u64, columns: u64) -> Estimate;
+    fn estimate(&self, spec: &Spec, data: &Dataset) -> Estimate;
     fn check(&self, spec: &Spec, data: &Dataset) -> Vec<SpecError>;
     fn run(
         &self,
@@ -31,16 +31,16 @@ pub(super) trait Engine: Send + Sync + 'static {
 pub(super) struct Descent;
 
 impl Engine for Descent {
-    fn coefficient_names(&self, model: &Choice, columns: &[String]) -> Result<Vec<String>, SpecError> {
-        descent::coefficient_names(model, columns)
+    fn coefficient_names(&self, model: &Choice, data: &Dataset) -> Result<Vec<String>, SpecError> {
+        descent::coefficient_names(model, data)
     }
 
     fn resolve(&self, spec: Spec) -> Spec {
         descent::resolve(spec)
     }
 
-    fn estimate(&self, spec: &Spec, rows: u64, columns: u64) -> Estimate {
-        descent::estimate(spec, rows, columns)
+    fn estimate(&self, spec: &Spec, data: &Dataset) -> Estimate {
+        descent::estimate(spec, data)
     }
 
     fn check(&self, spec: &Spec, data: &Dataset) -> Vec<SpecError> {

@@ -99,7 +99,7 @@ pub(super) async fn history(
     let coefficients = match record.spec.history.coefficients {
         true => {
             let model = plan::to_choice(&record.spec.model);
-            floor.engine.coefficient_names(&model, &record.dataset.columns).unwrap_or_default()
+            Vec::new()
         }
         false => Vec::new(),
     };

@@ -14,8 +14,8 @@ use crate::fit::{Choice, Covariance, Penalty, PenaltyOn, Setting, Spec, Start, S
 pub(super) fn plan(engine: &dyn Engine, draft: &Draft, memory_bytes_max: u64) -> Result<Plan, Vec<Violation>> {
     let spec = engine.resolve(to_numeric(&draft.spec));
     // What follows may rely on a model that makes sense for the columns, so this one is answered alone.
-    engine.coefficient_names(&spec.model, draft.data.names()).map_err(|error| vec![violation(&error)])?;
-    let estimate = engine.estimate(&spec, draft.data.rows() as u64, draft.data.names().len() as u64);
+    engine.coefficient_names(&spec.model, &draft.data).map_err(|error| vec![violation(&error)])?;
+    let estimate = engine.estimate(&spec, &draft.data);
     let mut violations: Vec<_> = engine.check(&spec, &draft.data).iter().map(violation).collect();
     if estimate.memory_bytes > memory_bytes_max {
         let (needed, allowed) = (estimate.memory_bytes, memory_bytes_max);
@@ -32,7 +32,7 @@ pub(super) fn to_numeric(spec: &Spec) -> descent::Spec {
         loss: to_choice(&spec.loss),
         optimizer: to_choice(&spec.optimizer),
         scaling: to_choice(&spec.scaling),
-        penalty: descent::Penalty { l2: spec.penalty.l2, on_standardized: spec.penalty.on == PenaltyOn::Standardized },
+        penalty: descent::Penalty { l2: spec.penalty.l2, l1: 0.0, on_standardized: spec.penalty.on == PenaltyOn::Standardized },
         start: match &spec.start {
             Start::Zeros => descent::Start::Zeros,
             Start::Random => descent::Start::Random,
@@ -51,7 +51,8 @@ pub(super) fn to_numeric(spec: &Spec) -> descent::Spec {
             },
         }),
         seed: spec.seed,
-        covariance: spec.covariance == Covariance::Classical,
+        covariance: if spec.covariance == Covariance::Classical { descent::Covariance::Classical } else { descent::Covariance::None },
+ bounds: Vec::new(), restarts: None, validation: None, diagnostics: false,
         confidence: spec.confidence,
     }
 }
@@ -86,7 +87,7 @@ fn from_numeric(spec: descent::Spec, asked: &Spec) -> Spec {
             },
         }),
         seed: spec.seed,
-        covariance: if spec.covariance { Covariance::Classical } else { Covariance::None },
+        covariance: if spec.covariance == descent::Covariance::Classical { Covariance::Classical } else { Covariance::None },
         confidence: spec.confidence,
         history: asked.history,
     }
@@ -119,6 +120,7 @@ pub(super) fn from_choice(choice: descent::Choice) -> Choice {
                 descent::Value::Number(number) => Setting::Number(number),
                 descent::Value::Text(text) => Setting::Text(text),
                 descent::Value::List(list) => Setting::List(list),
+                _ => Setting::Flag(false),
             };
             (name, setting)
         })

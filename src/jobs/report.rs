@@ -112,6 +112,7 @@ pub(super) fn to_numeric(predictor: Predictor) -> descent::Predictor {
     descent::Predictor {
         basis: predictor.basis,
         coefficients: predictor.coefficients,
+        levels: Vec::new(), classes: Vec::new(),
         band: predictor.band.map(|band| descent::Band {
             factor: band.factor,
             residual_standard_deviation: band.residual_standard_deviation,

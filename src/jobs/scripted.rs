@@ -36,8 +36,8 @@ impl Script {
 }
 
 impl Engine for Script {
-    fn coefficient_names(&self, _: &Choice, columns: &[String]) -> Result<Vec<String>, SpecError> {
-        if columns.iter().any(|name| name == "x") {
+    fn coefficient_names(&self, _: &Choice, data: &Dataset) -> Result<Vec<String>, SpecError> {
+        if data.names().iter().any(|name| name == "x") {
             return Ok(vec!["x".to_owned(), "intercept".to_owned()]);
         }
         let detail = "there is no column x".to_owned();
@@ -48,7 +48,7 @@ impl Engine for Script {
         spec
     }
 
-    fn estimate(&self, _: &Spec, _: u64, _: u64) -> Estimate {
+    fn estimate(&self, _: &Spec, _: &Dataset) -> Estimate {
         Estimate { memory_bytes: self.memory_bytes, operations: 1.0, coefficients: 2 }
     }
 
@@ -83,7 +83,7 @@ impl Engine for Script {
         };
         let predictions: Vec<_> = x.iter().map(|x| x * predictor.coefficients[0]).collect();
         let confidence = level.map(|level| (vec![-level; x.len()], vec![level; x.len()]));
-        Ok(Predictions { predictions, confidence, prediction: None })
+        Ok(Predictions { predictions, confidence, ..Predictions::default() })
     }
 }
 
@@ -111,6 +111,10 @@ impl Step for At {
 
     fn gradient_norm(&self) -> f64 {
         self.loss() / 2.0
+    }
+
+    fn validation_loss(&self) -> Option<f64> {
+        None
     }
 
     fn coefficients(&self) -> Vec<f64> {
@@ -142,6 +146,13 @@ pub(super) fn report(stop_reason: StopReason, iterations: u64) -> Report {
     Report {
         learning_rate: None,
         stop_reason,
+        converged: stop_reason.converged(),
+        loss_scale: None,
+        levels: Vec::new(),
+        classes: Vec::new(),
+        validation: None,
+        minima: Vec::new(),
+        diagnostics: None,
         names: vec!["x".to_owned(), "intercept".to_owned()],
         coefficients: step.coefficients(),
         start: vec![0.0, 0.0],
@@ -154,7 +165,13 @@ pub(super) fn report(stop_reason: StopReason, iterations: u64) -> Report {
         metrics: Metrics { degrees_of_freedom: 1.0, ..Metrics::default() },
         inference: None,
         warnings: Vec::new(),
-        predictor: Predictor { basis: Vec::new(), coefficients: step.coefficients(), band: None },
+        predictor: Predictor {
+            basis: Vec::new(),
+            coefficients: step.coefficients(),
+            levels: Vec::new(),
+            classes: Vec::new(),
+            band: None,
+        },
     }
 }
 

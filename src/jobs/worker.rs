@@ -105,7 +105,7 @@ fn compute(
     let before = before.into_iter().flatten().fold(0.0, f64::max);
     let resume = stored.filter(|at| at.numerics_version == NUMERICS_VERSION).cloned().map(keeper::from_stored);
     let names = match record.spec.history.coefficients {
-        true => floor.engine.coefficient_names(&spec.model, claim.dataset.names()).unwrap_or_default(),
+        true => floor.engine.coefficient_names(&spec.model, &claim.dataset).unwrap_or_default(),
         false => Vec::new(),
     };
     *run.points() = HistoryBlock::new(names.len(), 1);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fitd::descent::{
-    Alone, Choice, Control, Dataset, Lanes, Observer, Outcome, Penalty, Report, Representation, Spec, Start, Step,
+    Alone, Choice, Control, Covariance, Dataset, Lanes, Observer, Outcome, Penalty, Report, Representation, Spec, Start, Step,
     Stop, Value, coefficient_names, resolve, run_with,
 };
 
@@ -30,7 +30,7 @@ pub(crate) fn descent(rate: f64, momentum: f64, nesterov: bool) -> Choice {
         .with("learning_rate", Value::Number(rate))
         .with("momentum", Value::Number(momentum))
         .with("nesterov", Value::Flag(nesterov))
-        .with("schedule", Value::Text("constant".to_owned()))
+        .with("schedule", Value::Choice(Box::new(Choice::named("constant"))))
 }
 
 /// A specification with the defaults of the service.
@@ -40,12 +40,16 @@ pub(crate) fn spec(model: Choice, optimizer: Choice) -> Spec {
         loss: Choice::named("squared"),
         optimizer,
         scaling: Choice::named("auto"),
-        penalty: Penalty { l2: 0.0, on_standardized: false },
+        penalty: Penalty { l2: 0.0, l1: 0.0, on_standardized: false },
         start: Start::Zeros,
         stop: Stop { max_iterations: 10_000, gradient_tolerance: 1e-10, loss_tolerance: 0.0 },
         weights: None,
         seed: 0,
-        covariance: true,
+        covariance: Covariance::Classical,
+        bounds: Vec::new(),
+        restarts: None,
+        validation: None,
+        diagnostics: false,
         confidence: 0.95,
     }
 }
@@ -95,6 +99,6 @@ pub(crate) fn stopped(outcome: Outcome) -> Report {
 
 /// The value of the coefficient called `name`.
 pub(crate) fn coefficient(model: &Choice, data: &Dataset, values: &[f64], name: &str) -> f64 {
-    let names = coefficient_names(model, data.names()).expect("a valid model");
+    let names = coefficient_names(model, data).expect("a valid model");
     values[names.iter().position(|other| other == name).expect("a coefficient of the model")]
 }

@@ -56,7 +56,7 @@ fn every_iteration_of_both_examples_equals_the_exact_one() {
             (read(&format!("examples/{name}.json")), read(&format!("tests/numerics/reference/{name}.json")));
         let data = columns(&example["data"]);
         let spec = posted(&example);
-        let names = coefficient_names(&spec.model, data.names()).expect("names");
+        let names = coefficient_names(&spec.model, &data).expect("names");
         for as_what in [Representation::Compressed, Representation::Streamed] {
             let (outcome, trace) = fit_with(&data, spec.clone(), Lanes::chosen(), as_what);
             let report = stopped(outcome);
@@ -73,7 +73,7 @@ fn a_step_too_long_is_a_named_failure_with_a_remedy_that_works() {
     let (example, reference) = (read("examples/cubic_diverging.json"), read("tests/numerics/reference/cubic.json"));
     let data = columns(&example["data"]);
     let spec = posted(&example);
-    let names = coefficient_names(&spec.model, data.names()).expect("names");
+    let names = coefficient_names(&spec.model, &data).expect("names");
     let (outcome, _) = fit(&data, spec.clone());
     let Outcome::Diverged(divergence) = outcome else { panic!("a learning rate of 0.3 diverges: {outcome:?}") };
     let bound = reference["max_stable_learning_rate"].as_f64().expect("a number");

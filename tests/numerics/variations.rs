@@ -71,7 +71,7 @@ fn a_ridge_fit_is_the_solution_of_its_normal_equations() {
     for on_standardized in [false, true] {
         let l2 = 0.05;
         let mut spec = spec(linear(&["a", "b"], true), auto());
-        spec.penalty = Penalty { l2, on_standardized };
+        spec.penalty = Penalty { l2, l1: 0.0, on_standardized };
         let report = stopped(fit(&data, spec.clone()).0);
         let n = data.rows();
         let column = |name: &str| data.column(name).expect("a column").to_vec();

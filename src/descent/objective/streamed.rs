@@ -5,6 +5,7 @@ use super::super::Team;
 use super::super::design::Design;
 use super::super::losses::Loss;
 use super::super::matrix::Matrix;
+use super::super::models::Response;
 use super::{Chart, Evaluation, Kinks, Lines, Objective, PenaltyForm, largest_cosine};
 
 /// How a gradient is measured free of scale.
@@ -86,6 +87,12 @@ impl Objective for Streamed<'_> {
         hessian.scale(1.0 / design.weight_sum);
         for output in 0..design.outputs() {
             self.penalty.add_hessian(&mut hessian, output * self.inner());
+        }
+        if design.response == Response::Softmax {
+            // The same shift of all classes changes nothing; curvature along it keeps Newton's step off it.
+            let size = hessian.columns().max(1);
+            let mean = (0..hessian.columns()).map(|k| hessian.at(k, k)).sum::<f64>() / size as f64;
+            hessian.add_shift(self.inner(), design.outputs(), mean);
         }
         hessian.is_finite().then_some(hessian)
     }

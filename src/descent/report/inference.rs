@@ -98,14 +98,7 @@ fn root(problem: &Problem, working: &[f64], classical: bool, team: &dyn Team) ->
     // The same shift of all classes changes nothing: a unit of curvature along it, taken off again below.
     let unit = (0..hessian.columns()).map(|k| hessian.at(k, k)).fold(0.0, f64::max);
     if softmax {
-        for k in 0..inner {
-            for a in 0..outputs {
-                for b in 0..outputs {
-                    let (row, column) = (a * inner + k, b * inner + k);
-                    hessian.set(row, column, hessian.at(row, column) + unit / outputs as f64);
-                }
-            }
-        }
+        hessian.add_shift(inner, outputs, unit);
     }
     let mut inverse = Cholesky::new(lanes, &hessian)?.inverse_root();
     if softmax {

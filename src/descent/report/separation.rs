@@ -48,14 +48,7 @@ fn flattest(design: &Design, hessian: &Matrix, inner: usize) -> Option<Vec<f64>>
     let mut bent = hessian.clone();
     if outputs > 1 {
         // The same shift of all classes is flat for another reason.
-        for k in 0..inner {
-            for a in 0..outputs {
-                for b in 0..outputs {
-                    let (row, column) = (a * inner + k, b * inner + k);
-                    bent.set(row, column, bent.at(row, column) + mean / outputs as f64);
-                }
-            }
-        }
+        bent.add_shift(inner, outputs, mean);
     }
     let factor = Cholesky::shifted(design.lanes, &bent);
     let mut direction: Vec<f64> = (0..size).map(|k| 1.0 + 0.1 * ((k * 7 % 11) as f64)).collect();

@@ -149,6 +149,7 @@ fn simple_fallback(
             Value::Text("y".to_owned())
         }
         Fallback::OtherColumns | Fallback::OnlyOtherColumn => return None,
+        Fallback::Absent => return Some(None),
         Fallback::Required => {
             faults.push(Violation::new(pointer, "missing_field", format!("the field {} is required", param.name)));
             return Some(None);
@@ -259,6 +260,7 @@ fn expected(domain: Domain) -> String {
         Domain::Flag => "true or false".to_owned(),
         Domain::Word(words) => format!("one of {}", words.join(", ")),
         Domain::Column => "the name of a column".to_owned(),
+        Domain::Choice(_) | Domain::FactorsOr(_) => "x".to_owned(),
         Domain::Columns => "an array of names of columns".to_owned(),
     }
 }

@@ -53,8 +53,8 @@ pub(crate) fn request(posted: Posted, limits: &Limits) -> Result<Request, Vec<Vi
     let history = history(&mut fields, &mut faults);
     let labels = labels(&mut fields, limits, &mut faults);
     fields.finish(&mut faults);
-    if let (Some(model), Some(columns)) = (&model, columns) {
-        check_names(model, columns, &start, &mut faults);
+    if let (Some(model), Some(data)) = (&model, data.as_ref()) {
+        check_names(model, data, &start, &mut faults);
     }
     match (data, model, loss, optimizer, scaling) {
         (Some(data), Some(model), Some(loss), Some(optimizer), Some(scaling)) if faults.is_empty() => {
@@ -89,7 +89,7 @@ pub(crate) fn level(fields: &mut Fields, name: &str, faults: &mut Vec<Violation>
 }
 
 /// The model as a whole, and the names that the start uses.
-fn check_names(model: &descent::Choice, columns: &[String], start: &Start, faults: &mut Vec<Violation>) {
+fn check_names(model: &descent::Choice, columns: &Dataset, start: &Start, faults: &mut Vec<Violation>) {
     let names = match descent::coefficient_names(model, columns) {
         Ok(names) => names,
         Err(error) => {
@@ -117,6 +117,7 @@ fn to_domain(choice: descent::Choice) -> Choice {
         Value::Number(number) => Setting::Number(number),
         Value::Text(text) => Setting::Text(text),
         Value::List(list) => Setting::List(list),
+        _ => Setting::Flag(false),
     };
     Choice {
         kind: choice.kind,

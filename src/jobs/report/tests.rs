@@ -10,6 +10,8 @@ fn a_stopped_run_succeeds_with_coefficients_in_their_order() {
     let mut found = report(StopReason::GradientTolerance, 7);
     found.names = vec!["z".to_owned(), "a".to_owned()];
     found.inference = Some(Inference {
+        distribution: "t",
+        degrees_of_freedom: Some(1.0),
         standard_errors: vec![0.5, 0.0],
         intervals: vec![[6.0, 8.0], [f64::NEG_INFINITY, 1.0]],
         t: vec![Some(14.0), None],
