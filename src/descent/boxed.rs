@@ -213,14 +213,16 @@ mod tests {
         for round in 0..400 {
             let p = 1 + round % 12;
             let stretch = if round % 3 == 0 { 1e4 } else { 3.0 };
-            let rows: Vec<Vec<f64>> =
-                (0..p + 2).map(|_| (0..p).map(|k| noise.normal() * libm::pow(stretch, k as f64 / p as f64)).collect()).collect();
+            let rows: Vec<Vec<f64>> = (0..p + 2)
+                .map(|_| (0..p).map(|k| noise.normal() * libm::pow(stretch, k as f64 / p as f64)).collect())
+                .collect();
             let product = |i: usize, j: usize| rows.iter().map(|row| row[i] * row[j]).sum::<f64>();
             let hessian = Matrix::from_columns(p, (0..p).map(|j| (0..p).map(|i| product(i, j)).collect()));
             let mut vector = |scale: f64| -> Vec<f64> { (0..p).map(|_| scale * noise.normal()).collect() };
             let (gradient, at, l1) = (vector(5.0), vector(1.0), vector(2.0));
             let l1: Vec<f64> = l1.iter().map(|x| x.max(0.0)).collect();
-            let lower: Vec<f64> = vector(1.0).iter().map(|x| if *x > 0.5 { f64::NEG_INFINITY } else { x - 0.3 }).collect();
+            let lower: Vec<f64> =
+                vector(1.0).iter().map(|x| if *x > 0.5 { f64::NEG_INFINITY } else { x - 0.3 }).collect();
             let upper: Vec<f64> = lower.iter().map(|low| if low.is_finite() { low + 0.5 } else { 0.2 }).collect();
             let ranged = round % 2 == 0;
             let problem = Quadratic {
@@ -242,12 +244,26 @@ mod tests {
         let hessian = Matrix::from_columns(2, [vec![1.0, 1.0], vec![1.0, 1.0]]);
         let zeros = minimise(
             Lanes::chosen(),
-            &Quadratic { hessian: &hessian, gradient: &[1.0, -1.0], at: &[0.3, 0.2], l1: &[9.0, 9.0], lower: &[], upper: &[] },
+            &Quadratic {
+                hessian: &hessian,
+                gradient: &[1.0, -1.0],
+                at: &[0.3, 0.2],
+                l1: &[9.0, 9.0],
+                lower: &[],
+                upper: &[],
+            },
         );
         assert!(zeros.iter().all(|x| *x == 0.0), "{zeros:?}");
         let held = minimise(
             Lanes::chosen(),
-            &Quadratic { hessian: &hessian, gradient: &[1.0, -1.0], at: &[0.0, 0.0], l1: &[], lower: &[0.25, -9.0], upper: &[0.25, 9.0] },
+            &Quadratic {
+                hessian: &hessian,
+                gradient: &[1.0, -1.0],
+                at: &[0.0, 0.0],
+                l1: &[],
+                lower: &[0.25, -9.0],
+                upper: &[0.25, 9.0],
+            },
         );
         assert!(held[0] == 0.25 && (held[1] - 0.75).abs() < 1e-12, "{held:?}");
     }

@@ -118,7 +118,8 @@ mod tests {
             assert!((0..3).all(|j| (product[j] - f64::from(u8::from(j == k))).abs() < 1e-14), "{product:?}");
         }
         let lower = factor.lower();
-        let square = lanes.dot(&[lower.at(2, 0), lower.at(2, 1), lower.at(2, 2)], &[lower.at(2, 0), lower.at(2, 1), lower.at(2, 2)]);
+        let square = lanes
+            .dot(&[lower.at(2, 0), lower.at(2, 1), lower.at(2, 2)], &[lower.at(2, 0), lower.at(2, 1), lower.at(2, 2)]);
         assert!((square - 3.0).abs() < 1e-14);
     }
 

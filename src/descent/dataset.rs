@@ -109,6 +109,33 @@ impl Dataset {
         Ok(Self { levels, ..Self::new(values)? })
     }
 
+    /// Without the rows at which a used column misses a value, and without unused columns that miss one. Levels that no
+    /// row has any more are left out. Nothing if no row is left.
+    pub fn drop_missing(self, missing: &[(String, Vec<usize>)], used: &dyn Fn(&str) -> bool) -> Option<Self> {
+        let mut kept = vec![true; self.rows];
+        for (_, rows) in missing.iter().filter(|(name, _)| used(name)) {
+            rows.iter().filter(|row| **row < self.rows).for_each(|row| kept[*row] = false);
+        }
+        let rows: Vec<usize> = (0..self.rows).filter(|row| kept[*row]).collect();
+        let dropped = (self.rows - rows.len()) as u64;
+        let mut columns = Vec::new();
+        for (at, name) in self.names.iter().enumerate() {
+            if !used(name) && missing.iter().any(|(other, rows)| other == name && !rows.is_empty()) {
+                continue;
+            }
+            let values: Vec<f64> = rows.iter().map(|row| self.columns[at][*row]).collect();
+            let column = match &self.levels[at] {
+                None => Column::Numbers(values),
+                Some(levels) => {
+                    let texts: Vec<String> = values.iter().map(|code| levels[*code as usize].clone()).collect();
+                    Column::of_texts(&texts)
+                }
+            };
+            columns.push((name.clone(), column));
+        }
+        Some(Self::of_columns(columns).ok()?.with_rows_dropped(dropped))
+    }
+
     /// The same data, saying that this many rows were left out because a value was missing.
     #[must_use]
     pub fn with_rows_dropped(self, rows_dropped: u64) -> Self {

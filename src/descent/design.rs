@@ -12,8 +12,6 @@ use super::registry::Choice;
 use super::triangle::Triangle;
 use super::{Dataset, SpecError, Team, Weights};
 
-
-
 /// Rows a block: a block of a few columns stays in the inner caches.
 const BLOCK_ROWS: usize = 512;
 /// Rows a task of a streamed pass.
@@ -166,30 +164,35 @@ impl Design {
     pub(super) fn compress(&self, team: &dyn Team) -> Triangle {
         let width = self.basis.width();
         let chunk_rows = FOLD_ROWS_MIN.max((4 * width).next_multiple_of(BLOCK_ROWS));
-        let whole = self.gather(chunk_rows, team, &|from, end| {
-            let mut triangle = Triangle::empty(width + 1);
-            let mut block = vec![0.0; (width + 1) * BLOCK_ROWS];
-            for from in (from..end).step_by(BLOCK_ROWS) {
-                if team.abandoned() {
-                    return None;
-                }
-                let rows = BLOCK_ROWS.min(end - from);
-                let block = &mut block[..(width + 1) * rows];
-                self.fill(from, rows, &mut block[..width * rows]);
-                for (to, y) in block[width * rows..].iter_mut().zip(&self.target[from..from + rows]) {
-                    *to = y - self.target_shift;
-                }
-                if let Some(weights) = &self.weights {
-                    for column in block.chunks_exact_mut(rows) {
-                        for (value, weight) in column.iter_mut().zip(&weights[from..from + rows]) {
-                            *value *= weight.sqrt();
+        let whole = self.gather(
+            chunk_rows,
+            team,
+            &|from, end| {
+                let mut triangle = Triangle::empty(width + 1);
+                let mut block = vec![0.0; (width + 1) * BLOCK_ROWS];
+                for from in (from..end).step_by(BLOCK_ROWS) {
+                    if team.abandoned() {
+                        return None;
+                    }
+                    let rows = BLOCK_ROWS.min(end - from);
+                    let block = &mut block[..(width + 1) * rows];
+                    self.fill(from, rows, &mut block[..width * rows]);
+                    for (to, y) in block[width * rows..].iter_mut().zip(&self.target[from..from + rows]) {
+                        *to = y - self.target_shift;
+                    }
+                    if let Some(weights) = &self.weights {
+                        for column in block.chunks_exact_mut(rows) {
+                            for (value, weight) in column.iter_mut().zip(&weights[from..from + rows]) {
+                                *value *= weight.sqrt();
+                            }
                         }
                     }
+                    triangle.absorb(self.lanes, block, rows);
                 }
-                triangle.absorb(self.lanes, block, rows);
-            }
-            Some(triangle)
-        }, |first, second| first.merge(self.lanes, &second));
+                Some(triangle)
+            },
+            |first, second| first.merge(self.lanes, &second),
+        );
         whole.unwrap_or_else(|| Triangle::empty(width + 1))
     }
 

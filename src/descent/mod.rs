@@ -46,7 +46,9 @@ pub use outcome::{
     Band, Diagnostics, Divergence, Inference, Label, Metrics, Minimum, Optimum, Outcome, Predictor, Report, StopReason,
     Suggestion, ValidationReport, Warning,
 };
-pub use plan::{Estimate, catalogue, check, coefficient_names, estimate, iterations_per_epoch, losses_of, resolve};
+pub use plan::{
+    Estimate, catalogue, check, coefficient_names, columns_of, estimate, iterations_per_epoch, losses_of, resolve,
+};
 pub use predict::{Predictions, predict};
 pub use registry::{Bound, Choice, Descriptor, Domain, Fallback, Param, Section, Value};
 pub use run::{Representation, run_with};

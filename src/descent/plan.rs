@@ -35,6 +35,12 @@ pub fn coefficient_names(model: &Choice, data: &Dataset) -> Result<Vec<String>, 
     models::family(model)?.coefficient_names(model, data)
 }
 
+/// The columns that a model reads, its target among them.
+pub fn columns_of(model: &Choice) -> Vec<String> {
+    let features = models::family(model).map(|family| family.features(model)).unwrap_or_default();
+    features.into_iter().chain(model.text("target").map(str::to_owned)).collect()
+}
+
 /// The losses that a model can be fitted with, the usual one first.
 pub fn losses_of(model: &Choice) -> &'static [&'static str] {
     models::family(model).map_or(&[], |family| family.losses())

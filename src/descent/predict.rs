@@ -113,7 +113,10 @@ fn feature(predictor: &Predictor, data: &Dataset, name: &str) -> Result<Arc<[f64
         (Some(known), Some(given)) => {
             let places: Vec<Option<usize>> = given.iter().map(|level| known.iter().position(|k| k == level)).collect();
             if let Some((level, _)) = given.iter().zip(&places).find(|(_, place)| place.is_none()) {
-                return Err(fault("unknown_level", format!("the column {name} had no {level} when the model was fitted")));
+                return Err(fault(
+                    "unknown_level",
+                    format!("the column {name} had no {level} when the model was fitted"),
+                ));
             }
             Ok(column.iter().map(|code| places[*code as usize].unwrap_or(0) as f64).collect())
         }

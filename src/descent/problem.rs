@@ -4,9 +4,7 @@
 use super::design::Design;
 use super::losses::{self, About, Loss, Shape};
 use super::models::Response;
-use super::objective::{
-    Centering, Chart, Compressed, Kinks, Objective, Quadratic, Spectrum, Steepness, Streamed,
-};
+use super::objective::{Centering, Chart, Compressed, Kinks, Objective, Quadratic, Spectrum, Steepness, Streamed};
 use super::optimizers::{Optimizer, Scaling, Setting, method, scaling};
 use super::spec::Spec;
 use super::{Dataset, Lanes, Representation, Team, models};
@@ -57,7 +55,8 @@ impl Problem {
         let spread = if needs_spread { spread(&design, &quadratic.optimum_in_working()) } else { 1.0 };
         let loss = kind.build(&spec.loss, &about(spread));
         let names = super::coefficient_names(&spec.model, data).unwrap_or_default();
-        let intercept_ranged = spec.bounds.iter().any(|range| range.name == "intercept" || range.name.ends_with(":intercept"));
+        let intercept_ranged =
+            spec.bounds.iter().any(|range| range.name == "intercept" || range.name.ends_with(":intercept"));
         let chart = match scaling(&spec.scaling) {
             Some(Scaling::Whiten) => quadratic.whitened_chart(),
             Some(Scaling::Standardize) => quadratic.standardized_chart(!intercept_ranged),
@@ -97,11 +96,8 @@ impl Problem {
     /// The objective over the rows.
     pub(super) fn streamed<'a>(&'a self, team: &'a dyn Team) -> Streamed<'a> {
         let basis = self.design.basis.as_ref();
-        let norms = if self.is_whitened() {
-            vec![1.0; self.chart.width(basis)]
-        } else {
-            self.compressed().norms().to_vec()
-        };
+        let norms =
+            if self.is_whitened() { vec![1.0; self.chart.width(basis)] } else { self.compressed().norms().to_vec() };
         let floor = 16.0 * f64::EPSILON * self.loss.slope_unit(self.quadratic.target_norm());
         let squares = self.shape == Shape::Quadratic;
         Streamed {

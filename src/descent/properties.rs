@@ -144,9 +144,8 @@ fn every_gradient_is_that_of_central_differences() {
             let Ok(problem) = Problem::new(&data, &spec, &Alone, how()) else { panic!("{spec:?}") };
             let objective = problem.streamed(&Alone);
             let mut noise = Noise::new(9);
-            let at: Vec<f64> = (0..objective.width())
-                .map(|_| noise.normal() * if scaling == "none" { 1e-3 } else { 0.2 })
-                .collect();
+            let at: Vec<f64> =
+                (0..objective.width()).map(|_| noise.normal() * if scaling == "none" { 1e-3 } else { 0.2 }).collect();
             let mut gradient = vec![0.0; at.len()];
             objective.evaluate(&at, &mut gradient);
             let size = gradient.iter().fold(0.0f64, |size, slope| size.max(slope.abs()));
@@ -159,7 +158,13 @@ fn every_gradient_is_that_of_central_differences() {
                 };
                 let difference = (8.0 * (value(h) - value(-h)) - (value(2.0 * h) - value(-2.0 * h))) / (12.0 * h);
                 let error = (difference - gradient[k]).abs();
-                assert!(error <= 2e-5 * size.max(1e-3), "{} {} {scaling} {k}: {difference} {}", model.kind, loss.kind, gradient[k]);
+                assert!(
+                    error <= 2e-5 * size.max(1e-3),
+                    "{} {} {scaling} {k}: {difference} {}",
+                    model.kind,
+                    loss.kind,
+                    gradient[k]
+                );
             }
         }
     }
@@ -212,15 +217,29 @@ fn auto_converges_for_every_model_and_loss_at_any_scale_and_order_of_rows() {
             for data in [data.clone(), data.subset(&order)] {
                 let found = report(&data, spec(model.clone(), loss.clone(), Choice::named("auto")));
                 let label = format!("{} {} at {scale}", model.kind, loss.kind);
-                assert!(found.converged, "{label}: {:?} {:?} after {}", found.stop_reason, found.warnings, found.iterations);
+                assert!(
+                    found.converged,
+                    "{label}: {:?} {:?} after {}",
+                    found.stop_reason, found.warnings, found.iterations
+                );
                 let known = known.get_or_insert_with(|| found.clone());
                 let same = |x: f64, y: f64| (x - y).abs() <= 1e-8 * (x.abs() + y.abs()) + 1e-10;
                 assert!(same(known.loss, found.loss), "{label}: {} {}", known.loss, found.loss);
                 for (name, (x, y)) in found.names.iter().zip(known.coefficients.iter().zip(&found.coefficients)) {
-                    let unit = if name.ends_with("a^2") { scale * scale } else if name.ends_with('a') { scale } else { 1.0 };
+                    let unit = if name.ends_with("a^2") {
+                        scale * scale
+                    } else if name.ends_with('a') {
+                        scale
+                    } else {
+                        1.0
+                    };
                     // The second power of a column far from 0 leaves few digits to the others.
                     let polynomial = model.kind == "polynomial";
-                    assert!(polynomial || same(*x, y * unit) || (x - y * unit).abs() < 1e-6 * x.abs().max(1.0), "{label} {name}: {x} {}", y * unit);
+                    assert!(
+                        polynomial || same(*x, y * unit) || (x - y * unit).abs() < 1e-6 * x.abs().max(1.0),
+                        "{label} {name}: {x} {}",
+                        y * unit
+                    );
                 }
             }
         }
@@ -243,9 +262,8 @@ fn every_optimizer_reaches_the_optimum_that_auto_proves() {
         for method in optimizers::REGISTRY {
             let mut spec = Spec { optimizer: with_defaults(method.descriptor()), ..base.clone() };
             if method.descriptor().param("schedule").is_some() {
-                let schedule = Choice::named("exponential")
-                    .with("every", Value::Integer(1000))
-                    .with("factor", Value::Number(0.5));
+                let schedule =
+                    Choice::named("exponential").with("every", Value::Integer(1000)).with("factor", Value::Number(0.5));
                 if method.descriptor().kind != "gradient_descent" || shape == losses::Shape::PiecewiseLinear {
                     spec.optimizer = spec.optimizer.with("schedule", Value::Choice(Box::new(schedule)));
                 }
@@ -260,7 +278,14 @@ fn every_optimizer_reaches_the_optimum_that_auto_proves() {
             let found = report(&data, spec.clone());
             let excess = (found.objective - best.objective) / best.objective;
             let allowed = if shape == losses::Shape::PiecewiseLinear { 1e-3 } else { 1e-6 };
-            assert!(excess.abs() <= allowed, "{} {} {}: {excess:e} {:?}", model.kind, loss.kind, spec.optimizer.kind, found.stop_reason);
+            assert!(
+                excess.abs() <= allowed,
+                "{} {} {}: {excess:e} {:?}",
+                model.kind,
+                loss.kind,
+                spec.optimizer.kind,
+                found.stop_reason
+            );
         }
     }
 }

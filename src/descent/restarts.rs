@@ -47,7 +47,13 @@ struct End {
 }
 
 /// Descends from each start. Nothing if the team gave up.
-pub(super) fn search(problem: &Problem, spec: &Spec, restarts: Restarts, first: &[f64], team: &dyn Team) -> Option<Found> {
+pub(super) fn search(
+    problem: &Problem,
+    spec: &Spec,
+    restarts: Restarts,
+    first: &[f64],
+    team: &dyn Team,
+) -> Option<Found> {
     let count = restarts.count.max(1) as usize;
     let starts: Vec<Vec<f64>> = (0..count)
         .map(|index| match index {
@@ -96,7 +102,8 @@ fn distinct(problem: &Problem, ends: &[End]) -> Vec<Minimum> {
     let mut found: Vec<(&End, u64)> = Vec::new();
     for end in ends {
         let same = |other: &End| {
-            let close = (end.objective - other.objective).abs() <= SAME_OBJECTIVE * other.objective.abs().max(f64::MIN_POSITIVE);
+            let close = (end.objective - other.objective).abs()
+                <= SAME_OBJECTIVE * other.objective.abs().max(f64::MIN_POSITIVE);
             let size = other.at.iter().fold(f64::MIN_POSITIVE, |size, value| size.max(value.abs()));
             close && end.at.iter().zip(&other.at).all(|(x, y)| (x - y).abs() <= SAME_PLACE * size)
         };

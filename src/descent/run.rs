@@ -67,7 +67,8 @@ impl<'a> Point<'a> {
     }
 
     pub(super) fn is_finite(&self) -> bool {
-        self.here.evaluation.is_finite() && self.here.gradient.iter().chain(&self.here.at).all(|value| value.is_finite())
+        self.here.evaluation.is_finite()
+            && self.here.gradient.iter().chain(&self.here.at).all(|value| value.is_finite())
     }
 
     fn restore(&mut self, checkpoint: &Checkpoint) -> bool {

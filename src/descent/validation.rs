@@ -51,7 +51,10 @@ pub(super) fn check(spec: &Spec, data: &Dataset) -> Vec<SpecError> {
     match &validation.split {
         Split::Rows(chosen) => {
             if let Some(at) = chosen.iter().position(|row| *row >= rows as u64) {
-                return fault(&format!("rows/{at}"), format!("there is no row {}; there are {rows}, from 0", chosen[at]));
+                return fault(
+                    &format!("rows/{at}"),
+                    format!("there is no row {}; there are {rows}, from 0", chosen[at]),
+                );
             }
         }
         Split::Folds(folds, _) if *folds > rows as u64 => {

@@ -64,7 +64,8 @@ impl Vertex {
         let largest = sizes.iter().copied().fold(0.0, f64::max);
         let median = if sizes.is_empty() { 0.0 } else { *sizes.select_nth_unstable_by(middle, f64::total_cmp).1 };
         let scale = [median, largest].into_iter().find(|size| *size > 0.0).unwrap_or(1.0);
-        let perturbed = b.iter().enumerate().map(|(row, value)| (PERTURBATION * scale).mul_add(hash(row), *value)).collect();
+        let perturbed =
+            b.iter().enumerate().map(|(row, value)| (PERTURBATION * scale).mul_add(hash(row), *value)).collect();
         Self { lanes, a, b, low, high, perturbed, scale, at: start.to_vec(), widths: 0, basis: Vec::new() }
     }
 
@@ -203,7 +204,9 @@ impl Vertex {
     /// Goes along the steepest edge to the lowest vertex on it, or proves that there is none.
     fn edge(&mut self) -> Progress {
         let p = self.at.len();
-        let Some(inverse) = inverse(self.basis.iter().map(|row| self.row(*row)).collect()) else { return Progress::Stuck };
+        let Some(inverse) = inverse(self.basis.iter().map(|row| self.row(*row)).collect()) else {
+            return Progress::Stuck;
+        };
         let through = |b: &[f64]| -> Vec<f64> {
             let right: Vec<f64> = self.basis.iter().map(|row| b[*row]).collect();
             inverse.iter().map(|row| self.lanes.dot(row, &right)).collect()
@@ -254,7 +257,8 @@ impl Vertex {
         }
         let Some(entering) = entering else { return Progress::Stuck };
         self.basis[place] = entering;
-        let Some(next) = inverse_times(self.basis.iter().map(|row| self.row(*row)).collect(), &self.basis, &self.b) else {
+        let Some(next) = inverse_times(self.basis.iter().map(|row| self.row(*row)).collect(), &self.basis, &self.b)
+        else {
             return Progress::Stuck;
         };
         self.at = next;
@@ -273,7 +277,8 @@ impl Vertex {
     /// Takes over a state; one without a vertex begins afresh.
     pub(super) fn restore(&mut self, state: &[(String, Vec<f64>)]) -> bool {
         let vector = |name: &str| state.iter().find(|(other, _)| other == name).map(|(_, values)| values);
-        let (Some(at), Some(widths), Some(basis)) = (vector("vertex_at"), vector("vertex_widths"), vector("vertex_basis"))
+        let (Some(at), Some(widths), Some(basis)) =
+            (vector("vertex_at"), vector("vertex_widths"), vector("vertex_basis"))
         else {
             return true;
         };
@@ -335,8 +340,14 @@ mod tests {
 
     fn solve(a: &Matrix, b: &[f64], tau: f64) -> (Vec<f64>, usize) {
         let n = b.len();
-        let mut vertex =
-            Vertex::new(Lanes::chosen(), a.clone(), b.to_vec(), vec![-tau; n], vec![1.0 - tau; n], &vec![0.0; a.columns()]);
+        let mut vertex = Vertex::new(
+            Lanes::chosen(),
+            a.clone(),
+            b.to_vec(),
+            vec![-tau; n],
+            vec![1.0 - tau; n],
+            &vec![0.0; a.columns()],
+        );
         for step in 0..5_000 {
             match vertex.step(&|| false) {
                 Progress::Moved => {}
@@ -375,7 +386,8 @@ mod tests {
                 for i in 0..12 {
                     for j in 0..i {
                         for k in 0..j {
-                            let rows: Vec<Vec<f64>> = [i, j, k].iter().map(|r| (0..3).map(|c| a.at(*r, c)).collect()).collect();
+                            let rows: Vec<Vec<f64>> =
+                                [i, j, k].iter().map(|r| (0..3).map(|c| a.at(*r, c)).collect()).collect();
                             let Some(vertex) = inverse_times(rows, &[i, j, k], &b) else { continue };
                             least = least.min(loss(&a, &b, tau, &vertex));
                         }

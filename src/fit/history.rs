@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct HistoryShape {
     /// The names of the coefficients kept with every point; empty when none are kept.
     pub(crate) coefficients: Vec<String>,
+    /// Whether a column of the loss on the validation rows follows those of the coefficients.
+    pub(crate) validated: bool,
+    /// Iterations an epoch, where batches make them.
+    pub(crate) iterations_per_epoch: Option<u64>,
 }
 
 /// Consecutive points of one fit's history, by column. All columns have the length of `iterations`.
@@ -18,7 +22,7 @@ pub(crate) struct HistoryBlock {
     pub(crate) loss: Vec<f64>,
     /// The Euclidean norm of the objective's gradient in data units at each point.
     pub(crate) gradient_norm: Vec<f64>,
-    /// One column a coefficient, in the fixed order; empty when none are kept.
+    /// One column a coefficient, in the fixed order, and one of the validation loss; empty when neither is kept.
     pub(crate) coefficients: Vec<Vec<f64>>,
     /// Every how many iterations a point is kept from here on; grows by doubling.
     pub(crate) stride: u64,

@@ -17,8 +17,12 @@ pub(crate) use history::{HistoryBlock, HistoryShape};
 pub(crate) use id::{DatasetId, FitId, Tenant};
 pub(crate) use progress::Progress;
 pub(crate) use record::{DatasetInfo, FitRecord, Labels, Outcome, Status};
-pub(crate) use result::{FitError, FitResult, Metrics, Optimum, Parameter, PredictionBand, Predictor, Warning};
+pub(crate) use result::{
+    Diagnostics, FitError, FitResult, Inference, Label, Metrics, Minimum, Optimum, Parameter, PredictionBand,
+    Predictor, ValidationResult, Warning,
+};
 pub(crate) use spec::{
-    Choice, Covariance, HistorySpec, Penalty, PenaltyOn, Setting, Spec, Start, Stop, WeightKind, Weights,
+    Choice, Covariance, HistorySpec, Missing, Penalty, PenaltyOn, Range, Restarts, Setting, Spec, Spread, Start, Stop,
+    Validation, WeightKind, Weights,
 };
 pub(crate) use violation::Violation;

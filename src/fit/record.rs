@@ -86,6 +86,9 @@ pub(crate) struct DatasetInfo {
     pub(crate) id: DatasetId,
     pub(crate) rows: u64,
     pub(crate) columns: Vec<String>,
+    /// The levels of each column that holds categories.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) levels: BTreeMap<String, Vec<String>>,
     /// SHA-256 of the canonical columns, in lower-case hexadecimal.
     pub(crate) sha256: String,
 }

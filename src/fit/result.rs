@@ -29,23 +29,98 @@ pub(crate) struct Optimum {
     pub(crate) coefficients: Map<String, Value>,
 }
 
+/// A class that a model predicts, as the data has it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Label {
+    Number(f64),
+    Text(String),
+}
+
 /// How well the fit describes the data.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Metrics {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) r_squared: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) adjusted_r_squared: Option<f64>,
+    /// The part of the deviance of a constant model that the fit takes away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) explained_deviance: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) deviance: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) rmse: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) mae: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) median_absolute_error: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) accuracy: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) log_loss: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) auc: Option<f64>,
+    /// Rows of a class (by weight) by the class that is predicted for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) confusion_matrix: Option<Vec<Vec<f64>>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) log_likelihood: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) aic: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) aicc: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) bic: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) residual_standard_deviation: Option<f64>,
     /// May be fractional: frequency weights need not be whole.
     pub(crate) degrees_of_freedom: f64,
+}
+
+/// How the fit does on rows that took no part in it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ValidationResult {
+    pub(crate) rows: u64,
+    pub(crate) loss: f64,
+    /// Over the folds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) loss_standard_deviation: Option<f64>,
+    /// Whose coefficients are reported, where the best was restored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) best_iteration: Option<u64>,
+    pub(crate) metrics: Metrics,
+    /// The loss of each fold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) folds: Vec<f64>,
+}
+
+/// A local minimum that some of the starts led to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Minimum {
+    pub(crate) objective: f64,
+    pub(crate) loss: f64,
+    pub(crate) coefficients: Map<String, Value>,
+    pub(crate) starts: u64,
+    pub(crate) converged: bool,
+}
+
+/// What each row does to the fit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Diagnostics {
+    pub(crate) leverage: Vec<f64>,
+    pub(crate) cooks_distance: Vec<f64>,
+}
+
+/// The convention behind standard errors, intervals and p-values.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Inference {
+    /// `classical`, `hc1` or `hc3`.
+    pub(crate) covariance: String,
+    /// `t` (Student's) or `normal`.
+    pub(crate) distribution: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) degrees_of_freedom: Option<f64>,
 }
 
 /// Something the reader of a result should know.
@@ -62,6 +137,10 @@ pub(crate) struct Predictor {
     pub(crate) basis: Vec<(String, Vec<f64>)>,
     /// The coefficients in working coordinates.
     pub(crate) coefficients: Vec<f64>,
+    /// The levels of each feature that holds categories.
+    pub(crate) levels: Vec<(String, Vec<String>)>,
+    /// The classes, of a model that predicts one.
+    pub(crate) classes: Vec<Label>,
     /// What prediction intervals need; absent where intervals mean nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) band: Option<PredictionBand>,
@@ -87,6 +166,9 @@ pub(crate) struct FitResult {
     /// The fixed step that was taken, also where it was chosen automatically.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) learning_rate: Option<f64>,
+    /// The scale of a robust loss, where it was chosen automatically.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) loss_scale: Option<f64>,
     pub(crate) stop_reason: String,
     pub(crate) converged: bool,
     pub(crate) gradient_norm: f64,
@@ -96,7 +178,24 @@ pub(crate) struct FitResult {
     pub(crate) condition_number: Option<f64>,
     pub(crate) metrics: Metrics,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) validation: Option<ValidationResult>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) inference: Option<Inference>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) covariance: Option<Vec<Vec<f64>>>,
+    /// Of the estimates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) correlation: Option<Vec<Vec<f64>>>,
+    /// The levels of each feature that holds categories, the first one the reference.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub(crate) levels: Map<String, Value>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) classes: Vec<Label>,
+    /// The distinct minima that several starts led to, the best first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) minima: Vec<Minimum>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) diagnostics: Option<Diagnostics>,
     pub(crate) warnings: Vec<Warning>,
 }
 

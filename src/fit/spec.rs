@@ -14,6 +14,10 @@ pub(crate) enum Setting {
     Number(f64),
     Text(String),
     List(Vec<String>),
+    /// An entry of another registry.
+    Choice(Box<Choice>),
+    /// Factors by the text of a label.
+    Factors(BTreeMap<String, f64>),
 }
 
 /// One entry of a registry with its parameters: a model, a loss, an optimizer, a scaling.
@@ -36,7 +40,7 @@ pub(crate) enum Start {
     At(BTreeMap<String, f64>),
 }
 
-/// What the l2 penalty is measured on.
+/// What the penalty is measured on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum PenaltyOn {
@@ -50,6 +54,8 @@ pub(crate) enum PenaltyOn {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Penalty {
     pub(crate) l2: f64,
+    #[serde(default)]
+    pub(crate) l1: f64,
     pub(crate) on: PenaltyOn,
 }
 
@@ -88,7 +94,70 @@ pub(crate) struct HistorySpec {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Covariance {
     Classical,
+    Hc1,
+    Hc3,
     None,
+}
+
+/// What happens to rows with a missing value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Missing {
+    /// They are a fault of the request.
+    #[default]
+    Error,
+    /// They are left out, where the fit uses the column.
+    DropRows,
+}
+
+impl Missing {
+    fn is_error(&self) -> bool {
+        *self == Self::Error
+    }
+}
+
+/// A coefficient's range in data units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Range {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) min: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) max: Option<f64>,
+}
+
+/// Where further descents start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Spread {
+    /// Exact fits through rows drawn at random.
+    Rows,
+    LatinHypercube,
+    Normal,
+}
+
+/// Several descents, of which the best is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Restarts {
+    pub(crate) starts: u64,
+    pub(crate) spread: Spread,
+}
+
+/// How a fit is judged on rows that take no part; one of the first four is there.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Validation {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) fraction: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) last_rows: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rows: Option<Vec<u64>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) folds: Option<u64>,
+    /// For a fraction and for folds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) seed: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) patience: Option<u64>,
 }
 
 /// A checked, fully resolved fit specification.
@@ -107,4 +176,14 @@ pub(crate) struct Spec {
     pub(crate) covariance: Covariance,
     pub(crate) confidence: f64,
     pub(crate) history: HistorySpec,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) bounds: BTreeMap<String, Range>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) restarts: Option<Restarts>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) validation: Option<Validation>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) diagnostics: bool,
+    #[serde(default, skip_serializing_if = "Missing::is_error")]
+    pub(crate) missing: Missing,
 }

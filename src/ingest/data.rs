@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::cells::{Cells, LEVEL_BYTES_MAX};
 use super::table::{Array, Entry, Raw, Rows};
 use super::trail::Trail;
 use super::{DataLimits, VIOLATIONS_MAX};
@@ -143,7 +144,6 @@ impl<'de> Visitor<'de> for DataSeed<'_> {
                 let seed = EntrySeed {
                     trail: self.trail,
                     budget: &budget,
-                    keep_texts: key == "columns",
                     keep_rows: key == "rows",
                     columns_max: self.limits.columns_max,
                 };
@@ -161,7 +161,6 @@ impl<'de> Visitor<'de> for DataSeed<'_> {
 struct EntrySeed<'t> {
     trail: &'t Trail,
     budget: &'t Budget,
-    keep_texts: bool,
     keep_rows: bool,
     columns_max: u64,
 }
@@ -224,9 +223,14 @@ struct ElementSeed<'t, 'a> {
 
 impl ElementSeed<'_, '_> {
     fn number(self, number: f64) {
-        self.array.first_number.get_or_insert(self.array.len);
         if self.entry.budget.take() {
-            self.array.numbers.push(number);
+            self.array.cells.number(number);
+        }
+    }
+
+    fn missing(self) {
+        if self.entry.budget.take() {
+            self.array.cells.missing();
         }
     }
 
@@ -252,7 +256,15 @@ impl<'de> Visitor<'de> for ElementSeed<'_, '_> {
         f.write_str("a number")
     }
 
-    otherwise!((), ElementSeed::wrong);
+    fn visit_unit<E>(self) -> Result<(), E> {
+        self.missing();
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        self.wrong("a boolean");
+        Ok(())
+    }
 
     fn visit_u64<E>(self, number: u64) -> Result<(), E> {
         self.number(number as f64);
@@ -271,10 +283,11 @@ impl<'de> Visitor<'de> for ElementSeed<'_, '_> {
 
     fn visit_str<E>(self, text: &str) -> Result<(), E> {
         self.array.texts += 1;
-        if self.entry.keep_texts && self.array.names.len() as u64 <= self.entry.columns_max {
-            self.array.names.push(text.to_owned());
+        if text.len() > LEVEL_BYTES_MAX {
+            self.wrong("a string of more than 256 bytes");
+        } else if self.entry.budget.take() {
+            self.array.cells.text(text, self.entry.columns_max + 1);
         }
-        self.wrong("a string");
         Ok(())
     }
 
@@ -314,15 +327,19 @@ struct CellSeed<'t, 'a> {
 
 impl CellSeed<'_, '_> {
     fn number(self, number: f64) {
+        self.put(|cells| cells.number(number));
+    }
+
+    fn put(self, put: impl FnOnce(&mut Cells)) {
         let kept = self.entry.budget.take() && (self.column as u64) < self.entry.columns_max;
         if !kept {
             return;
         }
         if self.rows.width.is_none() && self.rows.columns.len() <= self.column {
-            self.rows.columns.resize_with(self.column + 1, Vec::new);
+            self.rows.columns.resize_with(self.column + 1, Cells::default);
         }
         if let Some(column) = self.rows.columns.get_mut(self.column) {
-            column.push(number);
+            put(column);
         }
     }
 
@@ -348,7 +365,15 @@ impl<'de> Visitor<'de> for CellSeed<'_, '_> {
         f.write_str("a number")
     }
 
-    otherwise!((), CellSeed::wrong);
+    fn visit_unit<E>(self) -> Result<(), E> {
+        self.put(Cells::missing);
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        self.wrong("a boolean");
+        Ok(())
+    }
 
     fn visit_u64<E>(self, number: u64) -> Result<(), E> {
         self.number(number as f64);
@@ -365,8 +390,12 @@ impl<'de> Visitor<'de> for CellSeed<'_, '_> {
         Ok(())
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        self.wrong("a string");
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        if text.len() > LEVEL_BYTES_MAX {
+            self.wrong("a string of more than 256 bytes");
+        } else {
+            self.put(|cells| cells.text(text, 0));
+        }
         Ok(())
     }
 

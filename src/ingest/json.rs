@@ -23,17 +23,20 @@ pub(crate) fn read(bytes: &[u8], limits: DataLimits) -> Result<Posted, IngestErr
     let mut violations = trail.into_violations();
     let Some(Document { raw, rest }) = document else {
         violations.insert(0, Violation::new("", "invalid_value", "the body must be an object"));
-        return Ok(Posted { data: None, has_data: true, rest: Vec::new(), violations });
+        return Ok(Posted { data: None, has_data: true, missing: Vec::new(), rest: Vec::new(), violations });
     };
     let has_data = raw.is_some();
-    let data = raw.and_then(|raw| raw.into_columns(limits, &mut violations)).and_then(|columns| {
-        Dataset::new(columns)
+    let drops_rows = rest.iter().any(|(key, node)| key == "missing" && *node == Node::Text("drop_rows".to_owned()));
+    let columns = raw.and_then(|raw| raw.into_columns(limits, drops_rows, &mut violations));
+    let (columns, missing) = columns.map_or((None, Vec::new()), |found| (Some(found.columns), found.missing));
+    let data = columns.and_then(|columns| {
+        Dataset::of_columns(columns)
             .map_err(|error| violations.push(Violation::new("/data", "invalid_value", error.to_string())))
             .ok()
     });
     let data = data.filter(|_| !violations.iter().any(|fault| fault.pointer.starts_with("/data/")));
     violations.truncate(VIOLATIONS_MAX);
-    Ok(Posted { data, has_data, rest, violations })
+    Ok(Posted { data, has_data, missing, rest, violations })
 }
 
 struct Document {

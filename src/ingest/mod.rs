@@ -3,6 +3,7 @@
 //!
 //! Nothing here knows what a fit is, which fields it has, or how errors are answered.
 
+mod cells;
 mod data;
 mod json;
 mod node;
@@ -38,6 +39,8 @@ pub(crate) struct Posted {
     pub(crate) data: Option<Dataset>,
     /// Whether there was a `data` key at all.
     pub(crate) has_data: bool,
+    /// The rows at which columns miss a value, where the document says that such rows are dropped.
+    pub(crate) missing: Vec<(String, Vec<usize>)>,
     /// Every other key, in order.
     pub(crate) rest: Vec<(String, Node)>,
     pub(crate) violations: Vec<Violation>,

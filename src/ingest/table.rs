@@ -3,7 +3,9 @@
 
 use std::collections::HashSet;
 
+use super::cells::{Cells, LEVELS_MAX, Mixed};
 use super::{DataLimits, VIOLATIONS_MAX, token};
+use crate::descent::Column;
 use crate::fit::Violation;
 
 /// The value of `data` as it was parsed.
@@ -23,23 +25,20 @@ pub(super) enum Entry {
 /// An array that should be a column, the names of columns, or rows.
 #[derive(Default)]
 pub(super) struct Array {
-    pub(super) numbers: Vec<f64>,
+    pub(super) cells: Cells,
     pub(super) len: usize,
-    /// How many elements are strings.
+    /// How many elements are texts.
     pub(super) texts: usize,
-    /// The strings, where they may be the names of columns.
-    pub(super) names: Vec<String>,
-    pub(super) first_number: Option<usize>,
-    /// The first elements that are neither a number nor a row: where and what.
+    /// The first elements that are no cell and no row: where and what.
     pub(super) wrong: Vec<(usize, &'static str)>,
     /// Only under the key `rows`.
     pub(super) rows: Option<Rows>,
 }
 
-/// Rows of numbers, turned into columns while they are read.
+/// Rows of cells, turned into columns while they are read.
 #[derive(Default)]
 pub(super) struct Rows {
-    pub(super) columns: Vec<Vec<f64>>,
+    pub(super) columns: Vec<Cells>,
     pub(super) count: usize,
     /// Cells of the first row, once it has ended.
     pub(super) width: Option<usize>,
@@ -57,16 +56,24 @@ impl Rows {
     }
 }
 
+/// Columns, and the rows at which each misses a value.
+#[derive(Default)]
+pub(super) struct Columns {
+    pub(super) columns: Vec<(String, Column)>,
+    pub(super) missing: Vec<(String, Vec<usize>)>,
+}
+
 /// Keys that name a place where the data is, rather than a column.
 const SOURCES: [&str; 3] = ["dataset_id", "url", "path"];
 
 impl Raw {
-    /// The columns; nothing if anything about them is wrong.
+    /// The columns; nothing if anything about them is wrong. A missing value is wrong unless rows with one are dropped.
     pub(super) fn into_columns(
         self,
         limits: DataLimits,
+        drops_rows: bool,
         violations: &mut Vec<Violation>,
-    ) -> Option<Vec<(String, Vec<f64>)>> {
+    ) -> Option<Columns> {
         let (entries, columns, values) = match self {
             Self::Entries { entries, columns, values } => (entries, columns, values),
             Self::Wrong(what) => {
@@ -92,7 +99,11 @@ impl Raw {
             return None;
         }
         let is_table = ["columns", "rows"].iter().all(|name| entries.iter().any(|(key, _)| key == name));
-        let columns = if is_table { table(entries, limits, violations) } else { by_name(entries, violations) };
+        let columns = if is_table {
+            table(entries, limits, drops_rows, violations)
+        } else {
+            by_name(entries, drops_rows, violations)
+        };
         columns.filter(|_| violations.len() == before)
     }
 }
@@ -103,12 +114,12 @@ fn too_many(code: &'static str, what: &str, limit: u64, actual: u64) -> Violatio
 }
 
 fn not_a_number(pointer: String, what: &str) -> Violation {
-    Violation::new(pointer, "invalid_value", format!("a numeric column holds numbers only, not {what}"))
+    Violation::new(pointer, "invalid_value", format!("a column holds numbers or strings, not {what}"))
 }
 
 /// Columns by name.
-fn by_name(entries: Vec<(String, Entry)>, violations: &mut Vec<Violation>) -> Option<Vec<(String, Vec<f64>)>> {
-    let mut columns: Vec<(String, Vec<f64>)> = Vec::with_capacity(entries.len());
+fn by_name(entries: Vec<(String, Entry)>, drops_rows: bool, violations: &mut Vec<Violation>) -> Option<Columns> {
+    let mut out = Columns::default();
     let mut rows = None;
     let mut ragged = false;
     for (name, entry) in entries {
@@ -116,7 +127,7 @@ fn by_name(entries: Vec<(String, Entry)>, violations: &mut Vec<Violation>) -> Op
         let array = match entry {
             Entry::Array(array) => array,
             Entry::Wrong(what) => {
-                let detail = format!("a column must be an array of numbers, not {what}");
+                let detail = format!("a column must be an array of numbers or strings, not {what}");
                 violations.push(Violation::new(pointer, "invalid_value", detail));
                 continue;
             }
@@ -127,26 +138,55 @@ fn by_name(entries: Vec<(String, Entry)>, violations: &mut Vec<Violation>) -> Op
             let detail = format!("the column has {} rows, but the first one has {expected}", array.len);
             violations.push(Violation::new(&pointer, "dimension_mismatch", detail));
         }
-        if array.len > 0 && array.texts == array.len {
-            let detail = "a column of strings is categorical, and categorical columns are not available";
-            violations.push(Violation::new(pointer, "invalid_value", detail));
-            continue;
-        }
         if array.rows.as_ref().is_some_and(|rows| rows.count > 0) {
             let detail = "a column must be an array of numbers; rows need the names of their columns beside them";
             violations.push(Violation::new(pointer, "invalid_value", detail));
             continue;
         }
         report(&array.wrong, &pointer, violations);
-        columns.push((name, array.numbers));
+        let cell = |row: usize| format!("{pointer}/{row}");
+        add(&mut out, (name, &pointer), array.cells, drops_rows, &cell, violations);
     }
     if rows.is_none() {
         violations.push(Violation::new("/data", "dimension_mismatch", "the data has no columns"));
-    } else if let Some((name, _)) = columns.first().filter(|_| rows == Some(0)) {
+    } else if let Some((name, _)) = out.columns.first().filter(|_| rows == Some(0)) {
         let pointer = format!("/data/{}", token(name));
         violations.push(Violation::new(pointer, "dimension_mismatch", "the data has no rows"));
     }
-    Some(columns)
+    Some(out)
+}
+
+/// Adds a column, or says what is wrong with its cells.
+fn add(
+    out: &mut Columns,
+    (name, pointer): (String, &str),
+    cells: Cells,
+    drops_rows: bool,
+    cell: &dyn Fn(usize) -> String,
+    violations: &mut Vec<Violation>,
+) {
+    let missing = cells.missing_rows().to_vec();
+    if !missing.is_empty() && !drops_rows {
+        for row in missing.iter().take(VIOLATIONS_MAX.saturating_sub(violations.len())) {
+            let detail = "a value is missing; \"missing\": \"drop_rows\" leaves such rows out";
+            violations.push(Violation::new(cell(*row), "invalid_value", detail));
+        }
+        return;
+    }
+    match cells.into_column() {
+        Ok(column) => out.columns.push((name.clone(), column)),
+        Err(Mixed::At(row, what)) => {
+            let detail = format!("a column holds numbers or strings, not both; here is {what}");
+            violations.push(Violation::new(cell(row), "invalid_value", detail));
+        }
+        Err(Mixed::TooMany(count)) => {
+            let detail = format!("the column has {count} distinct strings, but at most {LEVELS_MAX} are taken");
+            violations.push(Violation::new(pointer, "too_many_levels", detail).over(LEVELS_MAX, count));
+        }
+    }
+    if !missing.is_empty() {
+        out.missing.push((name, missing));
+    }
 }
 
 fn report(wrong: &[(usize, &'static str)], pointer: &str, violations: &mut Vec<Violation>) {
@@ -159,8 +199,9 @@ fn report(wrong: &[(usize, &'static str)], pointer: &str, violations: &mut Vec<V
 fn table(
     entries: Vec<(String, Entry)>,
     limits: DataLimits,
+    drops_rows: bool,
     violations: &mut Vec<Violation>,
-) -> Option<Vec<(String, Vec<f64>)>> {
+) -> Option<Columns> {
     let mut names = None;
     let mut rows = None;
     for (key, entry) in entries {
@@ -189,7 +230,13 @@ fn table(
         let detail = format!("the row has {actual} cells, but there are {} columns", names.len());
         violations.push(Violation::new(format!("/data/rows/{row}"), "dimension_mismatch", detail));
     }
-    Some(names.into_iter().zip(rows.columns).collect())
+    let mut out = Columns::default();
+    for (column, (name, cells)) in names.into_iter().zip(rows.columns).enumerate() {
+        let cell = |row: usize| format!("/data/rows/{row}/{column}");
+        let pointer = format!("/data/columns/{column}");
+        add(&mut out, (name, &pointer), cells, drops_rows, &cell, violations);
+    }
+    Some(out)
 }
 
 fn names_of(array: Array, limits: DataLimits, violations: &mut Vec<Violation>) -> Option<Vec<String>> {
@@ -197,8 +244,14 @@ fn names_of(array: Array, limits: DataLimits, violations: &mut Vec<Violation>) -
         violations.push(too_many("too_many_columns", "columns", limits.columns_max, array.texts as u64));
         return None;
     }
-    let faults = array.wrong.iter().filter(|(_, what)| *what != "a string").map(|(index, _)| *index);
-    let faults: Vec<usize> = array.first_number.into_iter().chain(faults).collect();
+    let missing = array.cells.missing_rows().iter().copied();
+    let faults: Vec<usize> = array
+        .cells
+        .first_number()
+        .into_iter()
+        .chain(missing)
+        .chain(array.wrong.iter().map(|(index, _)| *index))
+        .collect();
     for index in &faults {
         let detail = "the name of a column must be a string";
         violations.push(Violation::new(format!("/data/columns/{index}"), "invalid_value", detail));
@@ -206,19 +259,22 @@ fn names_of(array: Array, limits: DataLimits, violations: &mut Vec<Violation>) -
     if !faults.is_empty() {
         return None;
     }
+    let names = array.cells.into_texts();
     let mut seen = HashSet::new();
-    for (index, name) in array.names.iter().enumerate() {
+    for (index, name) in names.iter().enumerate() {
         if !seen.insert(name) {
             let detail = format!("the column {name} appears twice");
             violations.push(Violation::new(format!("/data/columns/{index}"), "duplicate_field", detail));
         }
     }
-    Some(array.names)
+    Some(names)
 }
 
 fn rows_of(array: Array, violations: &mut Vec<Violation>) -> Option<Rows> {
-    let faults = array.first_number.map(|index| (index, "a number"));
-    for (index, what) in faults.into_iter().chain(array.wrong) {
+    let number = array.cells.first_number().map(|index| (index, "a number"));
+    let missing = array.cells.missing_rows().iter().map(|index| (*index, "null"));
+    let text = (array.texts > 0).then_some((0, "a string"));
+    for (index, what) in number.into_iter().chain(missing).chain(text).chain(array.wrong) {
         let detail = format!("a row must be an array of numbers, not {what}");
         violations.push(Violation::new(format!("/data/rows/{index}"), "invalid_value", detail));
     }

@@ -10,6 +10,7 @@ pub(super) trait Engine: Send + Sync + 'static {
     fn resolve(&self, spec: Spec) -> Spec;
     fn estimate(&self, spec: &Spec, data: &Dataset) -> Estimate;
     fn check(&self, spec: &Spec, data: &Dataset) -> Vec<SpecError>;
+    fn iterations_per_epoch(&self, spec: &Spec, rows: u64) -> Option<u64>;
     fn run(
         &self,
         data: &Dataset,
@@ -45,6 +46,10 @@ impl Engine for Descent {
 
     fn check(&self, spec: &Spec, data: &Dataset) -> Vec<SpecError> {
         descent::check(spec, data)
+    }
+
+    fn iterations_per_epoch(&self, spec: &Spec, rows: u64) -> Option<u64> {
+        descent::iterations_per_epoch(spec, rows)
     }
 
     fn run(

@@ -1,7 +1,8 @@
 //! A dataset's identity: the SHA-256 of its columns in one canonical form, whatever format they came in.
 //!
 //! The form: the number of columns; each name, led by its length in bytes; the number of rows; each column's values as
-//! IEEE 754 bits. All numbers are little-endian and eight bytes long.
+//! IEEE 754 bits; and for each column of categories its place, their number and their names, led by their length.
+//! All numbers are little-endian and eight bytes long.
 
 use std::fmt::Write;
 
@@ -27,6 +28,15 @@ pub(super) fn sha256(data: &Dataset) -> String {
             block.clear();
             values.iter().for_each(|value| block.extend_from_slice(&value.to_bits().to_le_bytes()));
             hash.update(&block);
+        }
+    }
+    for (place, levels) in data.levels().iter().enumerate() {
+        let Some(levels) = levels else { continue };
+        hash.update((place as u64).to_le_bytes());
+        hash.update((levels.len() as u64).to_le_bytes());
+        for level in levels.iter() {
+            hash.update((level.len() as u64).to_le_bytes());
+            hash.update(level.as_bytes());
         }
     }
     hash.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {

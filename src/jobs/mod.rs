@@ -47,6 +47,8 @@ use crate::store::{Counts, Page, Store};
 // What the edge needs of the store, it takes from here: the jobs are the only door.
 pub(crate) use crate::store::{IdempotencyKey, ListQuery, StoreError};
 
+pub(crate) use plan::from_choice;
+pub(crate) use report::from_label;
 pub(crate) use settings::JobSettings;
 
 use engine::{Descent, Engine};

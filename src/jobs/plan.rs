@@ -3,12 +3,13 @@
 //! Conversions live here because `fit` knows what a client posts and `descent` what is computed, and neither knows of
 //! the other's form.
 
-use std::collections::BTreeMap;
-
 use super::engine::Engine;
 use super::{Draft, Plan};
 use crate::descent::{self, SpecError};
-use crate::fit::{Choice, Covariance, Penalty, PenaltyOn, Setting, Spec, Start, Stop, Violation, WeightKind, Weights};
+use crate::fit::{
+    Choice, Covariance, Penalty, PenaltyOn, Restarts, Setting, Spec, Spread, Start, Stop, Validation, Violation,
+    WeightKind, Weights,
+};
 
 /// Resolves and checks a draft, and finds all that is wrong at once.
 pub(super) fn plan(engine: &dyn Engine, draft: &Draft, memory_bytes_max: u64) -> Result<Plan, Vec<Violation>> {
@@ -32,7 +33,11 @@ pub(super) fn to_numeric(spec: &Spec) -> descent::Spec {
         loss: to_choice(&spec.loss),
         optimizer: to_choice(&spec.optimizer),
         scaling: to_choice(&spec.scaling),
-        penalty: descent::Penalty { l2: spec.penalty.l2, l1: 0.0, on_standardized: spec.penalty.on == PenaltyOn::Standardized },
+        penalty: descent::Penalty {
+            l2: spec.penalty.l2,
+            l1: spec.penalty.l1,
+            on_standardized: spec.penalty.on == PenaltyOn::Standardized,
+        },
         start: match &spec.start {
             Start::Zeros => descent::Start::Zeros,
             Start::Random => descent::Start::Random,
@@ -51,8 +56,31 @@ pub(super) fn to_numeric(spec: &Spec) -> descent::Spec {
             },
         }),
         seed: spec.seed,
-        covariance: if spec.covariance == Covariance::Classical { descent::Covariance::Classical } else { descent::Covariance::None },
- bounds: Vec::new(), restarts: None, validation: None, diagnostics: false,
+        covariance: match spec.covariance {
+            Covariance::Classical => descent::Covariance::Classical,
+            Covariance::Hc1 => descent::Covariance::Hc1,
+            Covariance::Hc3 => descent::Covariance::Hc3,
+            Covariance::None => descent::Covariance::None,
+        },
+        bounds: spec
+            .bounds
+            .iter()
+            .map(|(name, range)| descent::Range {
+                name: name.clone(),
+                min: range.min.unwrap_or(f64::NEG_INFINITY),
+                max: range.max.unwrap_or(f64::INFINITY),
+            })
+            .collect(),
+        restarts: spec.restarts.map(|restarts| descent::Restarts {
+            count: restarts.starts,
+            spread: match restarts.spread {
+                Spread::Rows => descent::Spread::Rows,
+                Spread::LatinHypercube => descent::Spread::LatinHypercube,
+                Spread::Normal => descent::Spread::Normal,
+            },
+        }),
+        validation: spec.validation.as_ref().and_then(to_validation),
+        diagnostics: spec.diagnostics,
         confidence: spec.confidence,
     }
 }
@@ -64,6 +92,7 @@ fn from_numeric(spec: descent::Spec, asked: &Spec) -> Spec {
         loss: from_choice(spec.loss),
         penalty: Penalty {
             l2: spec.penalty.l2,
+            l1: spec.penalty.l1,
             on: if spec.penalty.on_standardized { PenaltyOn::Standardized } else { PenaltyOn::Data },
         },
         optimizer: from_choice(spec.optimizer),
@@ -87,45 +116,66 @@ fn from_numeric(spec: descent::Spec, asked: &Spec) -> Spec {
             },
         }),
         seed: spec.seed,
-        covariance: if spec.covariance == descent::Covariance::Classical { Covariance::Classical } else { Covariance::None },
+        covariance: asked.covariance,
         confidence: spec.confidence,
         history: asked.history,
+        bounds: asked.bounds.clone(),
+        restarts: spec.restarts.map(|restarts| Restarts {
+            starts: restarts.count,
+            spread: match restarts.spread {
+                descent::Spread::Rows => Spread::Rows,
+                descent::Spread::LatinHypercube => Spread::LatinHypercube,
+                descent::Spread::Normal => Spread::Normal,
+            },
+        }),
+        validation: asked.validation.clone(),
+        diagnostics: asked.diagnostics,
+        missing: asked.missing,
     }
+}
+
+fn to_validation(validation: &Validation) -> Option<descent::Validation> {
+    let seed = validation.seed.unwrap_or(0);
+    let split = match validation {
+        Validation { fraction: Some(part), .. } => descent::Split::Fraction(*part, seed),
+        Validation { last_rows: Some(count), .. } => descent::Split::LastRows(*count),
+        Validation { rows: Some(rows), .. } => descent::Split::Rows(rows.clone()),
+        Validation { folds: Some(folds), .. } => descent::Split::Folds(*folds, seed),
+        _ => return None,
+    };
+    Some(descent::Validation { split, patience: validation.patience })
 }
 
 /// The numeric form of a choice.
 pub(super) fn to_choice(choice: &Choice) -> descent::Choice {
-    let settings = choice.settings.iter().map(|(name, setting)| {
-        let value = match setting {
-            Setting::Flag(flag) => descent::Value::Flag(*flag),
-            Setting::Integer(number) => descent::Value::Integer(*number),
-            Setting::Number(number) => descent::Value::Number(*number),
-            Setting::Text(text) => descent::Value::Text(text.clone()),
-            Setting::List(list) => descent::Value::List(list.clone()),
-        };
-        (name.clone(), value)
-    });
+    let value = |setting: &Setting| match setting {
+        Setting::Flag(flag) => descent::Value::Flag(*flag),
+        Setting::Integer(number) => descent::Value::Integer(*number),
+        Setting::Number(number) => descent::Value::Number(*number),
+        Setting::Text(text) => descent::Value::Text(text.clone()),
+        Setting::List(list) => descent::Value::List(list.clone()),
+        Setting::Choice(choice) => descent::Value::Choice(Box::new(to_choice(choice))),
+        Setting::Factors(factors) => descent::Value::Factors(factors.clone()),
+    };
+    let settings = choice.settings.iter().map(|(name, setting)| (name.clone(), value(setting)));
     descent::Choice { kind: choice.kind.clone(), settings: settings.collect() }
 }
 
 /// The form of a choice that clients see.
-pub(super) fn from_choice(choice: descent::Choice) -> Choice {
-    let settings: BTreeMap<_, _> = choice
-        .settings
-        .into_iter()
-        .map(|(name, value)| {
-            let setting = match value {
-                descent::Value::Flag(flag) => Setting::Flag(flag),
-                descent::Value::Integer(number) => Setting::Integer(number),
-                descent::Value::Number(number) => Setting::Number(number),
-                descent::Value::Text(text) => Setting::Text(text),
-                descent::Value::List(list) => Setting::List(list),
-                _ => Setting::Flag(false),
-            };
-            (name, setting)
-        })
-        .collect();
-    Choice { kind: choice.kind, settings }
+pub(crate) fn from_choice(choice: descent::Choice) -> Choice {
+    let setting = |value| match value {
+        descent::Value::Flag(flag) => Setting::Flag(flag),
+        descent::Value::Integer(number) => Setting::Integer(number),
+        descent::Value::Number(number) => Setting::Number(number),
+        descent::Value::Text(text) => Setting::Text(text),
+        descent::Value::List(list) => Setting::List(list),
+        descent::Value::Choice(choice) => Setting::Choice(Box::new(from_choice(*choice))),
+        descent::Value::Factors(factors) => Setting::Factors(factors),
+    };
+    Choice {
+        kind: choice.kind,
+        settings: choice.settings.into_iter().map(|(name, value)| (name, setting(value))).collect(),
+    }
 }
 
 /// What the core found wrong, as the client is told.
@@ -137,13 +187,14 @@ pub(super) fn violation(error: &SpecError) -> Violation {
     }
 }
 
-/// The JSON Pointer of a path in the specification. A coefficient's name below `start` is one token, whatever it holds.
+/// The JSON Pointer of a path in the specification. A name that the client chose is one token, whatever it holds.
 fn pointer(field: &str) -> String {
-    match field.strip_prefix("start/") {
-        Some(name) => format!("/start/{}", name.replace('~', "~0").replace('/', "~1")),
-        None if field.is_empty() => String::new(),
-        None => format!("/{field}"),
+    for parent in ["start/", "bounds/", "loss/class_weights/"] {
+        if let Some(name) = field.strip_prefix(parent) {
+            return format!("/{parent}{}", name.replace('~', "~0").replace('/', "~1"));
+        }
     }
+    if field.is_empty() { String::new() } else { format!("/{field}") }
 }
 
 #[cfg(test)]
@@ -158,7 +209,7 @@ mod tests {
         let mut draft = draft(1);
         draft.spec.start = Start::At([("x".to_owned(), -8.0), ("intercept".to_owned(), 1.5)].into());
         draft.spec.weights = Some(Weights { column: "w".to_owned(), kind: WeightKind::Frequency });
-        draft.spec.penalty = Penalty { l2: 0.5, on: PenaltyOn::Standardized };
+        draft.spec.penalty = Penalty { l2: 0.5, l1: 0.25, on: PenaltyOn::Standardized };
         draft.spec.model.settings.extend([
             ("features".to_owned(), Setting::List(vec!["x".to_owned()])),
             ("intercept".to_owned(), Setting::Flag(true)),

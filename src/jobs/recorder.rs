@@ -16,14 +16,18 @@ pub(super) struct Recorder {
     /// The first iteration that would be one point too many at this stride.
     full_at: u64,
     last: Option<u64>,
+    /// Whether the last column is the loss on the validation rows.
+    validated: bool,
 }
 
 impl Recorder {
-    /// For at most `points_max` points (at least 2) of `coefficients` coefficients each; fewer where points are large.
-    pub(super) fn new(coefficients: usize, points_max: u64) -> Self {
+    /// For at most `points_max` points (at least 2) of `coefficients` coefficients each, with or without the loss on the
+    /// validation rows; fewer where points are large.
+    pub(super) fn new(coefficients: usize, validated: bool, points_max: u64) -> Self {
+        let coefficients = coefficients + usize::from(validated);
         let values = 2 + coefficients as u64;
         let points_max = points_max.min(points_max.saturating_mul(POINT_VALUES) / values).max(2);
-        Self { tail: HistoryBlock::new(coefficients, 1), points_max, full_at: points_max, last: None }
+        Self { tail: HistoryBlock::new(coefficients, 1), points_max, full_at: points_max, last: None, validated }
     }
 
     /// Records the step, if it is on the stride and finite.
@@ -34,14 +38,27 @@ impl Recorder {
             self.full_at = self.points_max.saturating_mul(self.tail.stride);
         }
         if iteration & (self.tail.stride - 1) == 0 {
-            let coefficients = if self.tail.coefficients.is_empty() { Vec::new() } else { step.coefficients() };
-            self.push(iteration, step.loss(), step.gradient_norm(), &coefficients);
+            let kept = self.tail.coefficients.len() - usize::from(self.validated);
+            let coefficients = if kept == 0 { Vec::new() } else { step.coefficients() };
+            self.close(iteration, step.loss(), step.gradient_norm(), &coefficients, step.validation_loss());
         }
     }
 
     /// Records the last point of the fit, on the stride or off it.
-    pub(super) fn close(&mut self, iteration: u64, loss: f64, gradient_norm: f64, coefficients: &[f64]) {
-        self.push(iteration, loss, gradient_norm, coefficients);
+    pub(super) fn close(
+        &mut self,
+        iteration: u64,
+        loss: f64,
+        gradient_norm: f64,
+        coefficients: &[f64],
+        validation_loss: Option<f64>,
+    ) {
+        let kept = self.tail.coefficients.len() - usize::from(self.validated);
+        let mut columns = coefficients[..kept.min(coefficients.len())].to_vec();
+        if self.validated {
+            columns.push(validation_loss.unwrap_or(f64::NAN));
+        }
+        self.push(iteration, loss, gradient_norm, &columns);
     }
 
     /// Moves what was recorded to the end of `block`, thinned to the present stride.
@@ -86,7 +103,7 @@ mod tests {
 
     #[test]
     fn every_iteration_is_kept_while_there_is_room() {
-        let block = recorded(&mut Recorder::new(0, 21), 20, 7);
+        let block = recorded(&mut Recorder::new(0, false, 21), 20, 7);
         assert_eq!(block.iterations, (0..=20).collect::<Vec<_>>());
         assert_eq!(block.loss[20].to_bits(), At::iteration(20).loss().to_bits());
         assert_eq!(block.stride, 1);
@@ -95,10 +112,10 @@ mod tests {
     #[test]
     fn one_point_too_many_doubles_the_stride_however_often_the_buffer_moves() {
         for drain_every in [1, 3, 1_000] {
-            let block = recorded(&mut Recorder::new(0, 21), 21, drain_every);
+            let block = recorded(&mut Recorder::new(0, false, 21), 21, drain_every);
             assert_eq!(block.stride, 2);
             assert_eq!(block.iterations, (0..=20).step_by(2).collect::<Vec<_>>());
-            let block = recorded(&mut Recorder::new(0, 21), 1_000, drain_every);
+            let block = recorded(&mut Recorder::new(0, false, 21), 1_000, drain_every);
             assert_eq!(block.stride, 64);
             assert_eq!(block.iterations, (0..=960).step_by(64).collect::<Vec<_>>());
         }
@@ -106,10 +123,10 @@ mod tests {
 
     #[test]
     fn the_last_point_stays_though_it_is_off_the_stride() {
-        let mut recorder = Recorder::new(0, 4);
+        let mut recorder = Recorder::new(0, false, 4);
         let mut block = recorded(&mut recorder, 9, 2);
-        recorder.close(9, 0.5, 0.25, &[]);
-        recorder.close(9, 7.0, 7.0, &[]);
+        recorder.close(9, 0.5, 0.25, &[], None);
+        recorder.close(9, 7.0, 7.0, &[], None);
         recorder.drain_into(&mut block);
         assert_eq!(block.iterations, [0, 4, 8, 9]);
         assert_eq!(block.loss.last(), Some(&0.5));
@@ -117,12 +134,12 @@ mod tests {
 
     #[test]
     fn wide_points_are_fewer_and_values_that_are_not_finite_are_left_out() {
-        let mut recorder = Recorder::new(14, 100);
+        let mut recorder = Recorder::new(14, false, 100);
         assert_eq!(recorder.points_max, 50);
         let mut block = HistoryBlock::new(14, 1);
-        recorder.close(1, 1.0, 1.0, &[2.0; 14]);
-        recorder.close(2, f64::INFINITY, 1.0, &[2.0; 14]);
-        recorder.close(3, 1.0, 1.0, &[f64::NAN; 14]);
+        recorder.close(1, 1.0, 1.0, &[2.0; 14], None);
+        recorder.close(2, f64::INFINITY, 1.0, &[2.0; 14], None);
+        recorder.close(3, 1.0, 1.0, &[f64::NAN; 14], None);
         recorder.drain_into(&mut block);
         assert_eq!(block.iterations, [1]);
         assert_eq!(block.coefficients, vec![vec![2.0]; 14]);

@@ -7,12 +7,15 @@ use serde_json::{Map, Value, json};
 
 use super::plan::from_choice;
 use crate::descent::{self, Divergence, Inference, Report, StopReason};
-use crate::fit::{FitError, FitResult, Metrics, Optimum, Outcome, Parameter, PredictionBand, Predictor, Warning};
+use crate::fit::{
+    self, Covariance, FitError, FitResult, Label, Metrics, Optimum, Outcome, Parameter, PredictionBand, Predictor,
+    ValidationResult, Warning,
+};
 
 /// How a fit ended, and what predictions need where it has coefficients.
-pub(super) fn ending(outcome: descent::Outcome) -> (Outcome, Option<Predictor>) {
+pub(super) fn ending(outcome: descent::Outcome, covariance: Covariance) -> (Outcome, Option<Predictor>) {
     match outcome {
-        descent::Outcome::Stopped(report) => stopped(*report),
+        descent::Outcome::Stopped(report) => stopped(*report, covariance),
         descent::Outcome::Diverged(divergence) => (failed(diverged(*divergence)), None),
         descent::Outcome::NonFinite { row } => (failed(non_finite(row)), None),
         // Only a cancellation abandons a run that is then finished; an interrupted one is put back instead.
@@ -25,7 +28,7 @@ pub(super) fn internal(incident: String) -> Outcome {
     failed(FitError { incident: Some(incident), ..error("internal", "a fault in the service ended the fit") })
 }
 
-fn stopped(report: Report) -> (Outcome, Option<Predictor>) {
+fn stopped(report: Report, covariance: Covariance) -> (Outcome, Option<Predictor>) {
     let required = [report.loss, report.objective, report.gradient_norm];
     let mut values = required.iter().chain(&report.coefficients).chain(&report.start);
     if !values.all(|value| value.is_finite()) {
@@ -36,17 +39,21 @@ fn stopped(report: Report) -> (Outcome, Option<Predictor>) {
     let predictor = Predictor {
         basis: report.predictor.basis.clone(),
         coefficients: report.predictor.coefficients.clone(),
+        levels: report.predictor.levels.clone(),
+        classes: report.predictor.classes.iter().cloned().map(from_label).collect(),
         band: report.predictor.band.clone().and_then(band),
     };
-    let result = Arc::new(result(report));
+    let result = Arc::new(result(report, covariance));
     let outcome = if cancelled { Outcome::Cancelled(Some(result)) } else { Outcome::Succeeded(result) };
     (outcome, Some(predictor))
 }
 
-fn result(report: Report) -> FitResult {
+fn result(report: Report, covariance: Covariance) -> FitResult {
     let inference = report.inference.as_ref();
     let parameters = (0..report.names.len()).map(|at| parameter(&report, inference, at)).collect();
-    let metrics = report.metrics;
+    let matrix = inference
+        .and_then(|inference| inference.covariance.clone())
+        .filter(|rows| rows.iter().flatten().all(|value| value.is_finite()));
     FitResult {
         coefficients: named(&report.names, &report.coefficients),
         parameters,
@@ -54,8 +61,9 @@ fn result(report: Report) -> FitResult {
         objective: report.objective,
         iterations: report.iterations,
         learning_rate: report.learning_rate.and_then(finite),
+        loss_scale: report.loss_scale.and_then(finite),
         stop_reason: report.stop_reason.as_str().to_owned(),
-        converged: report.stop_reason.converged(),
+        converged: report.converged,
         gradient_norm: report.gradient_norm,
         optimum: report.optimum.filter(|at| at.loss.is_finite() && at.gap.is_finite()).map(|optimum| Optimum {
             loss: optimum.loss,
@@ -63,23 +71,109 @@ fn result(report: Report) -> FitResult {
             coefficients: named(&report.names, &optimum.coefficients),
         }),
         condition_number: report.condition_number.and_then(finite),
-        metrics: Metrics {
-            r_squared: metrics.r_squared.and_then(finite),
-            rmse: metrics.rmse.and_then(finite),
-            mae: metrics.mae.and_then(finite),
-            aic: metrics.aic.and_then(finite),
-            bic: metrics.bic.and_then(finite),
-            residual_standard_deviation: metrics.residual_standard_deviation.and_then(finite),
-            degrees_of_freedom: finite(metrics.degrees_of_freedom).unwrap_or(0.0),
-        },
-        covariance: inference
-            .and_then(|inference| inference.covariance.clone())
-            .filter(|rows| rows.iter().flatten().all(|value| value.is_finite())),
+        metrics: metrics(report.metrics),
+        validation: report.validation.and_then(validation),
+        inference: inference.map(|found| fit::Inference {
+            covariance: convention(covariance).to_owned(),
+            distribution: found.distribution.to_owned(),
+            degrees_of_freedom: found.degrees_of_freedom.and_then(finite),
+        }),
+        correlation: matrix.as_deref().and_then(correlation),
+        covariance: matrix,
+        levels: report.levels.into_iter().map(|(name, levels)| (name, Value::from(levels))).collect(),
+        classes: report.classes.into_iter().map(from_label).collect(),
+        minima: report.minima.into_iter().filter_map(|found| minimum(&report.names, found)).collect(),
+        diagnostics: report
+            .diagnostics
+            .filter(are_finite)
+            .map(|found| fit::Diagnostics { leverage: found.leverage, cooks_distance: found.cooks_distance }),
         warnings: report
             .warnings
             .into_iter()
             .map(|warning| Warning { code: warning.code.to_owned(), detail: warning.detail })
             .collect(),
+    }
+}
+
+fn convention(covariance: Covariance) -> &'static str {
+    match covariance {
+        Covariance::Hc1 => "hc1",
+        Covariance::Hc3 => "hc3",
+        _ => "classical",
+    }
+}
+
+fn metrics(found: descent::Metrics) -> Metrics {
+    let matrix = found.confusion_matrix.filter(|rows| rows.iter().flatten().all(|value| value.is_finite()));
+    Metrics {
+        r_squared: found.r_squared.and_then(finite),
+        adjusted_r_squared: found.adjusted_r_squared.and_then(finite),
+        explained_deviance: found.explained_deviance.and_then(finite),
+        deviance: found.deviance.and_then(finite),
+        rmse: found.rmse.and_then(finite),
+        mae: found.mae.and_then(finite),
+        median_absolute_error: found.median_absolute_error.and_then(finite),
+        accuracy: found.accuracy.and_then(finite),
+        log_loss: found.log_loss.and_then(finite),
+        auc: found.auc.and_then(finite),
+        confusion_matrix: matrix,
+        log_likelihood: found.log_likelihood.and_then(finite),
+        aic: found.aic.and_then(finite),
+        aicc: found.aicc.and_then(finite),
+        bic: found.bic.and_then(finite),
+        residual_standard_deviation: found.residual_standard_deviation.and_then(finite),
+        degrees_of_freedom: finite(found.degrees_of_freedom).unwrap_or(0.0),
+    }
+}
+
+fn validation(found: descent::ValidationReport) -> Option<ValidationResult> {
+    Some(ValidationResult {
+        rows: found.rows,
+        loss: finite(found.loss)?,
+        loss_standard_deviation: found.loss_standard_deviation.and_then(finite),
+        best_iteration: found.best_iteration,
+        metrics: metrics(found.metrics),
+        folds: found.folds,
+    })
+}
+
+fn minimum(names: &[String], found: descent::Minimum) -> Option<fit::Minimum> {
+    Some(fit::Minimum {
+        objective: finite(found.objective)?,
+        loss: finite(found.loss)?,
+        coefficients: named(names, &found.coefficients),
+        starts: found.starts,
+        converged: found.converged,
+    })
+}
+
+fn are_finite(found: &descent::Diagnostics) -> bool {
+    found.leverage.iter().chain(&found.cooks_distance).all(|value| value.is_finite())
+}
+
+/// The correlation of the estimates; nothing where one of them has no error at all.
+fn correlation(covariance: &[Vec<f64>]) -> Option<Vec<Vec<f64>>> {
+    let errors: Vec<f64> = covariance.iter().enumerate().map(|(k, row)| row[k].sqrt()).collect();
+    let entry = |i: usize, j: usize| {
+        let value = covariance[i][j] / errors[i] / errors[j];
+        if i == j { 1.0 } else { value.clamp(-1.0, 1.0) }
+    };
+    let all = errors.iter().all(|error| *error > 0.0);
+    all.then(|| (0..errors.len()).map(|i| (0..errors.len()).map(|j| entry(i, j)).collect()).collect())
+}
+
+/// The form of a class that clients see.
+pub(crate) fn from_label(label: descent::Label) -> Label {
+    match label {
+        descent::Label::Number(number) => Label::Number(number),
+        descent::Label::Text(text) => Label::Text(text),
+    }
+}
+
+fn to_label(label: Label) -> descent::Label {
+    match label {
+        Label::Number(number) => descent::Label::Number(number),
+        Label::Text(text) => descent::Label::Text(text),
     }
 }
 
@@ -112,7 +206,8 @@ pub(super) fn to_numeric(predictor: Predictor) -> descent::Predictor {
     descent::Predictor {
         basis: predictor.basis,
         coefficients: predictor.coefficients,
-        levels: Vec::new(), classes: Vec::new(),
+        levels: predictor.levels,
+        classes: predictor.classes.into_iter().map(to_label).collect(),
         band: predictor.band.map(|band| descent::Band {
             factor: band.factor,
             residual_standard_deviation: band.residual_standard_deviation,

@@ -56,6 +56,10 @@ impl Engine for Script {
         self.faults.clone()
     }
 
+    fn iterations_per_epoch(&self, _: &Spec, _: u64) -> Option<u64> {
+        None
+    }
+
     fn run(
         &self,
         _: &Dataset,
@@ -184,7 +188,7 @@ pub(super) fn draft(max_iterations: u64) -> Draft {
         spec: fit::Spec {
             model: choice("linear"),
             loss: choice("squared"),
-            penalty: Penalty { l2: 0.0, on: PenaltyOn::Data },
+            penalty: Penalty { l2: 0.0, l1: 0.0, on: PenaltyOn::Data },
             optimizer: choice("gradient_descent"),
             scaling: choice("none"),
             start: Start::Zeros,
@@ -194,6 +198,11 @@ pub(super) fn draft(max_iterations: u64) -> Draft {
             covariance: Covariance::None,
             confidence: 0.95,
             history: HistorySpec { coefficients: false },
+            bounds: Default::default(),
+            restarts: None,
+            validation: None,
+            diagnostics: false,
+            missing: Default::default(),
         },
         labels: Default::default(),
         data: Arc::new(Dataset::new(columns).unwrap()),
@@ -214,8 +223,13 @@ pub(super) fn progress(iteration: u64) -> Progress {
 /// A claim of a fit in this attempt.
 pub(super) fn claim(attempt: u32) -> Claim {
     let draft = draft(1);
-    let info =
-        DatasetInfo { id: DatasetId::new(), rows: 3, columns: draft.data.names().to_vec(), sha256: String::new() };
+    let info = DatasetInfo {
+        id: DatasetId::new(),
+        rows: 3,
+        columns: draft.data.names().to_vec(),
+        levels: Default::default(),
+        sha256: String::new(),
+    };
     let now = Timestamp::now();
     Claim {
         record: FitRecord {

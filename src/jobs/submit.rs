@@ -1,5 +1,6 @@
 //! Takes a draft: plans it, gives its data an identity, stores it, and only then wakes a worker.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -30,6 +31,7 @@ pub(super) async fn submit(floor: Arc<Floor>, draft: Draft) -> Result<Submitted,
         id: DatasetId::new(),
         rows: draft.data.rows() as u64,
         columns: draft.data.names().to_vec(),
+        levels: levels(&draft.data),
         sha256,
     };
     let created = floor.store.create(NewFit {
@@ -44,6 +46,11 @@ pub(super) async fn submit(floor: Arc<Floor>, draft: Draft) -> Result<Submitted,
     });
     let created = created.await.map_err(store)?;
     submitted(&floor, created)
+}
+
+fn levels(data: &Dataset) -> BTreeMap<String, Vec<String>> {
+    let columns = data.names().iter().zip(data.levels());
+    columns.filter_map(|(name, levels)| Some((name.clone(), levels.as_ref()?.to_vec()))).collect()
 }
 
 fn submitted(floor: &Floor, created: Created) -> Result<Submitted, SubmitError> {

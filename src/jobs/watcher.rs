@@ -61,6 +61,8 @@ pub(super) struct Watcher<'a> {
     newest: Option<Progress>,
     /// Where an interrupted run goes on.
     checkpoint: Option<Checkpoint>,
+    /// Iterations that were not recorded.
+    pulses: u32,
 }
 
 /// When the clock is read next.
@@ -100,6 +102,7 @@ impl<'a> Watcher<'a> {
             kept_at: now,
             newest: None,
             checkpoint: None,
+            pulses: 0,
         }
     }
 
@@ -144,7 +147,8 @@ impl<'a> Watcher<'a> {
         if let Some(Outcome::Stopped(report)) = outcome {
             // An interrupted run is not at its end: its last point is on the stride or none.
             if report.stop_reason != StopReason::Interrupted {
-                self.recorder.close(report.iterations, report.loss, report.gradient_norm, &report.coefficients);
+                let judged = report.validation.as_ref().map(|validation| validation.loss);
+                self.recorder.close(report.iterations, report.loss, report.gradient_norm, &report.coefficients, judged);
             }
             self.newest = Some(Progress {
                 iteration: report.iterations,
@@ -169,6 +173,23 @@ impl<'a> Watcher<'a> {
 }
 
 impl Observer for Watcher<'_> {
+    /// Between recorded iterations there is nothing to record or to keep; an interrupted run goes on from the last
+    /// checkpoint that was kept.
+    fn pulse(&mut self) -> Control {
+        match self.run.asked() {
+            Ask::Nothing => {}
+            Ask::Cancel => return Control::Stop(StopReason::Cancelled),
+            Ask::Drop | Ask::Interrupt => return Control::Stop(StopReason::Interrupted),
+        }
+        self.pulses = self.pulses.wrapping_add(1);
+        let late = || self.terms.before + self.clock.elapsed() >= self.terms.max_seconds;
+        // A batch costs far more than a step: one look at the clock in 16 is cheap beside it.
+        if self.pulses.is_multiple_of(16) && !self.terms.max_seconds.is_zero() && late() {
+            return Control::Stop(StopReason::MaxSeconds);
+        }
+        Control::Continue
+    }
+
     fn observe(&mut self, step: &dyn Step) -> Control {
         self.recorder.record(step);
         match self.run.asked() {

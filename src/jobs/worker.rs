@@ -16,7 +16,7 @@ use super::team::Borrowers;
 use super::watcher::{Terms, Watched, Watcher};
 use super::{plan, report};
 use crate::descent::{self, NUMERICS_VERSION, Outcome, StopReason};
-use crate::fit::HistoryBlock;
+use crate::fit::{HistoryBlock, Spec};
 use crate::store::{Claim, Finish, Finished, Heartbeat, StoreError};
 
 /// The wait before a last write is tried again doubles from here …
@@ -108,7 +108,9 @@ fn compute(
         true => floor.engine.coefficient_names(&spec.model, &claim.dataset).unwrap_or_default(),
         false => Vec::new(),
     };
-    *run.points() = HistoryBlock::new(names.len(), 1);
+    let validated = is_validated(&record.spec);
+    *run.points() = HistoryBlock::new(names.len() + usize::from(validated), 1);
+    run.name(names.clone());
     let terms = Terms {
         max_iterations: spec.stop.max_iterations,
         before: seconds(before),
@@ -116,7 +118,7 @@ fn compute(
         progress_interval: floor.settings.progress_interval,
         heartbeat: floor.settings.heartbeat,
     };
-    let recorder = Recorder::new(names.len(), floor.settings.history_points_max);
+    let recorder = Recorder::new(names.len(), validated, floor.settings.history_points_max);
     let clock = Instant::now();
     let mut watcher = Watcher::new(run, &clock, keeper, recorder, terms);
     let team = Borrowers::new(&floor.permits, run);
@@ -133,9 +135,14 @@ fn compute(
     (outcome, watched)
 }
 
+/// Whether the loss on rows that judge is part of the history.
+pub(super) fn is_validated(spec: &Spec) -> bool {
+    spec.validation.as_ref().is_some_and(|validation| validation.folds.is_none())
+}
+
 fn finish(floor: &Floor, running: &Running<'_>, claim: &Claim, outcome: Result<Outcome, String>, watched: &Watched) {
     let (outcome, predictor) = match outcome {
-        Ok(outcome) => report::ending(outcome),
+        Ok(outcome) => report::ending(outcome, claim.record.spec.covariance),
         Err(incident) => (report::internal(incident), None),
     };
     let finish = Finish {

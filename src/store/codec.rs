@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{StoreError, StoredCheckpoint};
-use crate::descent::Dataset;
-use crate::fit::{HistoryBlock, PredictionBand, Predictor};
+use crate::descent::{Column, Dataset};
+use crate::fit::{HistoryBlock, Label, PredictionBand, Predictor};
 
 const CRC_BYTES: usize = 4;
 
@@ -81,6 +81,25 @@ pub(super) fn predictor(predictor: &Predictor) -> Vec<u8> {
     put_vectors(&mut out, &predictor.basis, put_floats);
     put_count(&mut out, predictor.coefficients.len());
     put_floats(&mut out, &predictor.coefficients);
+    put_count(&mut out, predictor.levels.len());
+    for (name, levels) in &predictor.levels {
+        put_text(&mut out, name);
+        put_count(&mut out, levels.len());
+        levels.iter().for_each(|level| put_text(&mut out, level));
+    }
+    put_count(&mut out, predictor.classes.len());
+    for label in &predictor.classes {
+        match label {
+            Label::Number(number) => {
+                put_count(&mut out, 0);
+                put_floats(&mut out, &[*number]);
+            }
+            Label::Text(text) => {
+                put_count(&mut out, 1);
+                put_text(&mut out, text);
+            }
+        }
+    }
     put_count(&mut out, usize::from(predictor.band.is_some()));
     if let Some(band) = &predictor.band {
         put_count(&mut out, band.factor.len());
@@ -96,6 +115,19 @@ pub(super) fn read_predictor(bytes: &[u8]) -> Result<Predictor, StoreError> {
     let basis = input.vectors(Cursor::floats)?;
     let count = input.count()?;
     let coefficients = input.floats(count)?;
+    let levels = (0..input.count()?)
+        .map(|_| {
+            let name = input.text()?;
+            let levels = (0..input.count()?).map(|_| input.text()).collect::<Result<_, _>>()?;
+            Ok((name, levels))
+        })
+        .collect::<Result<_, StoreError>>()?;
+    let classes = (0..input.count()?)
+        .map(|_| match input.count()? {
+            0 => Ok(Label::Number(f64::from_bits(input.integer()?))),
+            _ => Ok(Label::Text(input.text()?)),
+        })
+        .collect::<Result<_, StoreError>>()?;
     let band = match input.count()? {
         0 => None,
         _ => {
@@ -107,13 +139,15 @@ pub(super) fn read_predictor(bytes: &[u8]) -> Result<Predictor, StoreError> {
             })
         }
     };
-    input.end(Predictor { basis, coefficients, band })
+    input.end(Predictor { basis, coefficients, levels, classes, band })
 }
 
 /// How long the stored form of a dataset is.
 pub(super) fn dataset_bytes(data: &Dataset) -> usize {
-    let names: usize = data.names().iter().map(|name| 8 + name.len()).sum();
-    16 + names + data.columns().len() * data.rows() * 8 + CRC_BYTES
+    let names: usize = data.names().iter().map(|name| 16 + name.len()).sum();
+    let levels: usize =
+        data.levels().iter().flatten().flat_map(|levels| levels.iter()).map(|level| 8 + level.len()).sum();
+    24 + names + levels + data.columns().len() * data.rows() * 8 + CRC_BYTES
 }
 
 /// Writes a dataset, in pieces: it may be as large as memory allows.
@@ -122,7 +156,13 @@ pub(super) fn write_dataset(out: impl Write, data: &Dataset) -> io::Result<()> {
     let mut head = Vec::new();
     put_count(&mut head, data.rows());
     put_count(&mut head, data.columns().len());
-    data.names().iter().for_each(|name| put_text(&mut head, name));
+    head.extend(data.rows_dropped().to_le_bytes());
+    for (name, levels) in data.names().iter().zip(data.levels()) {
+        put_text(&mut head, name);
+        let levels = levels.as_deref().unwrap_or_default();
+        put_count(&mut head, levels.len());
+        levels.iter().for_each(|level| put_text(&mut head, level));
+    }
     out.write_all(&head)?;
     let mut piece = Vec::with_capacity(PIECE_VALUES * 8);
     for values in data.columns().iter().flat_map(|column| column.chunks(PIECE_VALUES)) {
@@ -139,25 +179,36 @@ pub(super) fn write_dataset(out: impl Write, data: &Dataset) -> io::Result<()> {
 pub(super) fn read_dataset(input: impl Read, bytes: u64) -> Result<Dataset, StoreError> {
     let mut input = Unsealing { input, crc: crc32fast::Hasher::new(), left: bytes };
     let (rows, columns) = (input.count()?, input.count()?);
-    let names = (0..columns).map(|_| input.text()).collect::<Result<Vec<_>, _>>()?;
+    let rows_dropped = input.count()? as u64;
+    let mut names = Vec::new();
+    for _ in 0..columns {
+        let name = input.text()?;
+        let mut levels = Vec::new();
+        for _ in 0..input.count()? {
+            levels.push(input.text()?);
+        }
+        names.push((name, levels));
+    }
     let values = rows.checked_mul(columns).and_then(|values| values.checked_mul(8)).ok_or(DATASET_DAMAGED)?;
     if values as u64 + CRC_BYTES as u64 != input.left {
         return Err(DATASET_DAMAGED);
     }
     let mut data = Vec::with_capacity(columns);
-    for name in names {
+    for (name, levels) in names {
         let mut column = Vec::with_capacity(rows);
         while column.len() < rows {
             let piece = input.take((rows - column.len()).min(PIECE_VALUES) * 8)?;
             column.extend(piece.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes)));
         }
+        let column = if levels.is_empty() { Column::Numbers(column) } else { Column::Categories(levels, column) };
         data.push((name, column));
     }
     let crc = input.crc.clone().finalize();
     if input.take(CRC_BYTES)? != crc.to_le_bytes() {
         return Err(DATASET_DAMAGED);
     }
-    Dataset::new(data).map_err(|_| DATASET_DAMAGED)
+    let data = Dataset::of_columns(data).map_err(|_| DATASET_DAMAGED)?;
+    Ok(data.with_rows_dropped(rows_dropped))
 }
 
 const PIECE_VALUES: usize = 8192;
@@ -279,16 +330,21 @@ impl<'b> Cursor<'b> {
         usize::try_from(self.integer()?).map_err(|_| StoreError::Corrupt { what: self.what })
     }
 
+    fn text(&mut self) -> Result<String, StoreError> {
+        let length = self.count()?;
+        let text = String::from_utf8(self.take(length)?.to_vec());
+        text.map_err(|_| StoreError::Corrupt { what: self.what })
+    }
+
     fn vectors<T>(
         &mut self,
         read: fn(&mut Self, usize) -> Result<Vec<T>, StoreError>,
     ) -> Result<Vec<(String, Vec<T>)>, StoreError> {
         let mut vectors = Vec::new();
         for _ in 0..self.count()? {
-            let length = self.count()?;
-            let name = String::from_utf8(self.take(length)?.to_vec());
+            let name = self.text()?;
             let count = self.count()?;
-            vectors.push((name.map_err(|_| StoreError::Corrupt { what: self.what })?, read(self, count)?));
+            vectors.push((name, read(self, count)?));
         }
         Ok(vectors)
     }

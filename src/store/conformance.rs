@@ -27,7 +27,7 @@ pub(super) fn spec() -> Spec {
     Spec {
         model: choice("linear"),
         loss: choice("squared"),
-        penalty: Penalty { l2: 0.0, on: PenaltyOn::Data },
+        penalty: Penalty { l2: 0.0, l1: 0.0, on: PenaltyOn::Data },
         optimizer: choice("gradient_descent"),
         scaling: choice("none"),
         start: Start::Zeros,
@@ -37,6 +37,11 @@ pub(super) fn spec() -> Spec {
         covariance: Covariance::Classical,
         confidence: 0.95,
         history: HistorySpec { coefficients: false },
+        bounds: Default::default(),
+        restarts: None,
+        validation: None,
+        diagnostics: false,
+        missing: Default::default(),
     }
 }
 
@@ -48,6 +53,7 @@ pub(super) fn sized(seed: u32, rows: usize) -> NewFit {
         id: DatasetId::new(),
         rows: rows as u64,
         columns: columns.names().to_vec(),
+        levels: Default::default(),
         sha256: format!("{seed:064x}"),
     };
     NewFit {
@@ -399,7 +405,13 @@ async fn a_success_after_a_cancel_keeps_its_result(store: Arc<dyn Store>) {
     let text = r#"{"coefficients":{"x":5.0},"parameters":[],"loss":0.5,"objective":0.5,"iterations":3,
         "stop_reason":"cancelled","converged":false,"gradient_norm":0.1,"metrics":{"degrees_of_freedom":2.0},"warnings":[]}"#;
     let result = Arc::new(serde_json::from_str::<FitResult>(text).unwrap());
-    let predictor = Predictor { basis: vec![("shift".into(), vec![0.5])], coefficients: vec![5.0], band: None };
+    let predictor = Predictor {
+        basis: vec![("shift".into(), vec![0.5])],
+        coefficients: vec![5.0],
+        levels: vec![("c".into(), vec!["u".into()])],
+        classes: Vec::new(),
+        band: None,
+    };
     for cancel in [false, true] {
         let record = created(&*store, small(1)).await;
         let claim = claimed(&*store, 1).await;

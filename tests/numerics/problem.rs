@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use fitd::descent::{
-    Alone, Choice, Control, Covariance, Dataset, Lanes, Observer, Outcome, Penalty, Report, Representation, Spec, Start, Step,
-    Stop, Value, coefficient_names, resolve, run_with,
+    Alone, Choice, Control, Covariance, Dataset, Lanes, Observer, Outcome, Penalty, Report, Representation, Spec,
+    Start, Step, Stop, Value, coefficient_names, resolve, run_with,
 };
 
 /// A linear model of these features with the target `y`.

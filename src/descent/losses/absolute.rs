@@ -6,11 +6,8 @@ use super::{About, Loss, LossKind, Pointwise, Shape};
 #[derive(Clone, Copy)]
 pub(super) struct Absolute;
 
-static DESCRIPTOR: Descriptor = Descriptor {
-    kind: "absolute",
-    summary: "Absolute error; its optimum predicts the median.",
-    params: &[],
-};
+static DESCRIPTOR: Descriptor =
+    Descriptor { kind: "absolute", summary: "Absolute error; its optimum predicts the median.", params: &[] };
 
 impl LossKind for Absolute {
     fn descriptor(&self) -> &'static Descriptor {

@@ -36,8 +36,7 @@ static DESCRIPTOR: Descriptor = Descriptor {
 };
 
 /// The losses of models that predict a number on its own scale.
-pub(super) const LOSSES: &[&str] =
-    &["squared", "absolute", "huber", "pseudo_huber", "log_cosh", "quantile", "cauchy"];
+pub(super) const LOSSES: &[&str] = &["squared", "absolute", "huber", "pseudo_huber", "log_cosh", "quantile", "cauchy"];
 
 impl Family for Linear {
     fn descriptor(&self) -> &'static Descriptor {
@@ -84,7 +83,8 @@ pub(super) fn coefficient_names(choice: &Choice, data: &Dataset) -> Result<Vec<S
             Some(levels) => names.extend(levels.iter().skip(1).map(|level| format!("{feature}={level}"))),
         }
     }
-    if let Some(twice) = (1..names.len()).find(|at| names[..*at].contains(&names[*at])).filter(|_| names.len() < 10_000) {
+    if let Some(twice) = (1..names.len()).find(|at| names[..*at].contains(&names[*at])).filter(|_| names.len() < 10_000)
+    {
         let detail = format!("two coefficients would be called {}", names[twice]);
         return Err(fault("features", "invalid_value", detail));
     }

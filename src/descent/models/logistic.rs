@@ -33,6 +33,8 @@ impl Family for Logistic {
     fn target_fault(&self, choice: &Choice, data: &Dataset) -> Option<SpecError> {
         let classes = self.classes(choice, data).len();
         let more = if classes > 2 { "more; softmax takes several" } else { "one" };
-        (classes != 2).then(|| fault("target", "invalid_value", format!("a logistic model needs two classes, the target has {more}")))
+        (classes != 2).then(|| {
+            fault("target", "invalid_value", format!("a logistic model needs two classes, the target has {more}"))
+        })
     }
 }

@@ -152,7 +152,8 @@ fn distinct_labels(choice: &Choice, data: &Dataset, max: usize) -> Vec<Label> {
 fn numeric_target<'a>(choice: &Choice, data: &'a Dataset) -> Result<&'a [f64], SpecError> {
     let name = choice.text("target").unwrap_or_default();
     if data.levels_of(name).is_some() {
-        let detail = format!("{name} holds categories, but this model predicts numbers; logistic and softmax predict classes");
+        let detail =
+            format!("{name} holds categories, but this model predicts numbers; logistic and softmax predict classes");
         return Err(fault("target", "invalid_value", detail));
     }
     Ok(data.column(name).map_or(&[][..], |column| column))

@@ -20,7 +20,14 @@ pub(in super::super) struct Compressed {
 
 impl Compressed {
     /// `r`, `z` and `rho` are divided by √W.
-    pub(in super::super) fn new(lanes: Lanes, r: Matrix, z: Vec<f64>, rho: f64, penalty: PenaltyForm, kinks: Kinks) -> Self {
+    pub(in super::super) fn new(
+        lanes: Lanes,
+        r: Matrix,
+        z: Vec<f64>,
+        rho: f64,
+        penalty: PenaltyForm,
+        kinks: Kinks,
+    ) -> Self {
         let stack = penalty.factor(r.columns());
         let norms = (0..r.columns())
             .map(|k| {
@@ -49,10 +56,9 @@ impl Compressed {
         r.scale((0.5 * curvature).sqrt());
         match self.penalty.factor(width) {
             None => r,
-            Some(form) => Matrix::from_columns(
-                r.rows() + form.rows(),
-                (0..width).map(|k| [r.column(k), form.column(k)].concat()),
-            ),
+            Some(form) => {
+                Matrix::from_columns(r.rows() + form.rows(), (0..width).map(|k| [r.column(k), form.column(k)].concat()))
+            }
         }
     }
 

@@ -62,7 +62,8 @@ impl Kinks {
                     *slope - factor.copysign(*slope)
                 };
             }
-            let at_end = |ends: &[f64], outward: bool| ends.get(coordinate).is_some_and(|end| at[coordinate] == *end && outward);
+            let at_end =
+                |ends: &[f64], outward: bool| ends.get(coordinate).is_some_and(|end| at[coordinate] == *end && outward);
             if at_end(&self.lower, *slope > 0.0) || at_end(&self.upper, *slope < 0.0) {
                 *slope = 0.0;
             }

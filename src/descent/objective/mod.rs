@@ -16,7 +16,7 @@ pub(super) use compressed::Compressed;
 pub(super) use kinks::Kinks;
 pub(super) use penalty::PenaltyForm;
 pub(super) use quadratic::{Quadratic, Spectrum};
-pub(super) use streamed::{Streamed, Steepness};
+pub(super) use streamed::{Steepness, Streamed};
 pub(super) use whitened::Whitened;
 
 /// The objective at one point.

@@ -13,17 +13,24 @@ pub(super) struct Adam;
 static DESCRIPTOR: Descriptor = Descriptor {
     kind: "adam",
     summary: "Moving means of the gradient and its square make a step by coordinate.",
-    params: &[RATE,     Param {
-        name: "beta1",
-        domain: Domain::Number(Bound::Closed(0.0), Bound::Open(1.0)),
-        fallback: Fallback::Number(0.9),
-        meaning: "How much of the mean gradient is kept.",
-    },     Param {
-        name: "beta2",
-        domain: Domain::Number(Bound::Closed(0.0), Bound::Open(1.0)),
-        fallback: Fallback::Number(0.999),
-        meaning: "How much of the mean squared gradient is kept.",
-    }, EPSILON, SCHEDULE, BATCH_SIZE],
+    params: &[
+        RATE,
+        Param {
+            name: "beta1",
+            domain: Domain::Number(Bound::Closed(0.0), Bound::Open(1.0)),
+            fallback: Fallback::Number(0.9),
+            meaning: "How much of the mean gradient is kept.",
+        },
+        Param {
+            name: "beta2",
+            domain: Domain::Number(Bound::Closed(0.0), Bound::Open(1.0)),
+            fallback: Fallback::Number(0.999),
+            meaning: "How much of the mean squared gradient is kept.",
+        },
+        EPSILON,
+        SCHEDULE,
+        BATCH_SIZE,
+    ],
 };
 
 impl Method for Adam {

@@ -14,22 +14,30 @@ pub(super) struct AdamW;
 static DESCRIPTOR: Descriptor = Descriptor {
     kind: "adamw",
     summary: "Adam with coordinates that decay by themselves.",
-    params: &[RATE,     Param {
-        name: "beta1",
-        domain: Domain::Number(Bound::Closed(0.0), Bound::Open(1.0)),
-        fallback: Fallback::Number(0.9),
-        meaning: "How much of the mean gradient is kept.",
-    },     Param {
-        name: "beta2",
-        domain: Domain::Number(Bound::Closed(0.0), Bound::Open(1.0)),
-        fallback: Fallback::Number(0.999),
-        meaning: "How much of the mean squared gradient is kept.",
-    },     Param {
-        name: "weight_decay",
-        domain: Domain::Number(Bound::Closed(0.0), Bound::Free),
-        fallback: Fallback::Number(0.01),
-        meaning: "The part of every coordinate that a step takes away, over the learning rate.",
-    }, EPSILON, SCHEDULE, BATCH_SIZE],
+    params: &[
+        RATE,
+        Param {
+            name: "beta1",
+            domain: Domain::Number(Bound::Closed(0.0), Bound::Open(1.0)),
+            fallback: Fallback::Number(0.9),
+            meaning: "How much of the mean gradient is kept.",
+        },
+        Param {
+            name: "beta2",
+            domain: Domain::Number(Bound::Closed(0.0), Bound::Open(1.0)),
+            fallback: Fallback::Number(0.999),
+            meaning: "How much of the mean squared gradient is kept.",
+        },
+        Param {
+            name: "weight_decay",
+            domain: Domain::Number(Bound::Closed(0.0), Bound::Free),
+            fallback: Fallback::Number(0.01),
+            meaning: "The part of every coordinate that a step takes away, over the learning rate.",
+        },
+        EPSILON,
+        SCHEDULE,
+        BATCH_SIZE,
+    ],
 };
 
 impl Method for AdamW {

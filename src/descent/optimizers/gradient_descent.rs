@@ -71,11 +71,14 @@ impl Method for GradientDescent {
             spec.optimizer = spec.optimizer.with("learning_rate", Value::Text("backtracking".to_owned()));
         }
         let kinked = spec.penalty.l1 > 0.0 || !spec.bounds.is_empty();
-        scale(spec, match word.as_deref() {
-            Some("exact") if !kinked => "whiten",
-            Some(_) => "standardize",
-            None => "none",
-        })
+        scale(
+            spec,
+            match word.as_deref() {
+                Some("exact") if !kinked => "whiten",
+                Some(_) => "standardize",
+                None => "none",
+            },
+        )
     }
 
     fn check(&self, spec: &Spec, shape: Shape) -> Option<SpecError> {
@@ -86,21 +89,38 @@ impl Method for GradientDescent {
             return Some(SpecError {
                 field: "optimizer/momentum".to_owned(),
                 code: "invalid_value",
-                detail: "an exact step leaves nothing to momentum: give a number or auto as the learning rate".to_owned(),
+                detail: "an exact step leaves nothing to momentum: give a number or auto as the learning rate"
+                    .to_owned(),
                 limit: None,
             });
         }
         if searched && choice.number("momentum").unwrap_or(0.0) > 0.0 {
-            return unsuited("momentum", "a searched step leaves nothing to momentum: give a number or auto as the rate");
+            return unsuited(
+                "momentum",
+                "a searched step leaves nothing to momentum: give a number or auto as the rate",
+            );
         }
         if searched && choice.integer("batch_size").is_some() {
-            return unsuited("batch_size", "batches have no objective to search along: give a number or auto as the rate");
+            return unsuited(
+                "batch_size",
+                "batches have no objective to search along: give a number or auto as the rate",
+            );
         }
-        if searched && choice.choice("schedule").is_some_and(|schedule| schedule.kind != "constant" || schedule.number("warm_up") > Some(0.0)) {
-            return unsuited("schedule", "a searched step follows no schedule: give a number or auto as the learning rate");
+        if searched
+            && choice
+                .choice("schedule")
+                .is_some_and(|schedule| schedule.kind != "constant" || schedule.number("warm_up") > Some(0.0))
+        {
+            return unsuited(
+                "schedule",
+                "a searched step follows no schedule: give a number or auto as the learning rate",
+            );
         }
         if word == Some("exact") && shape != Shape::Quadratic {
-            return unsuited("learning_rate", "exact is for the squared error; wolfe searches along the gradient of others");
+            return unsuited(
+                "learning_rate",
+                "exact is for the squared error; wolfe searches along the gradient of others",
+            );
         }
         let kinked = spec.penalty.l1 > 0.0 || !spec.bounds.is_empty();
         if kinked && matches!(word, Some("exact" | "wolfe")) {

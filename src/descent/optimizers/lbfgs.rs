@@ -108,7 +108,8 @@ impl Optimizer for Running {
             let direction = self.direction(&here.gradient);
             let norm = dot(&here.gradient, &here.gradient).sqrt();
             let first = if self.pairs.is_empty() { 1.0 / norm.max(f64::MIN_POSITIVE) } else { 1.0 };
-            if let Some(next) = line_search::wolfe(objective, here, &direction, first).filter(|next| next.at != here.at) {
+            if let Some(next) = line_search::wolfe(objective, here, &direction, first).filter(|next| next.at != here.at)
+            {
                 self.remember(here, &next);
                 *here = next;
                 return Advance::Evaluated;
@@ -124,7 +125,9 @@ impl Optimizer for Running {
     fn state(&self) -> Vec<(String, Vec<f64>)> {
         let pairs = self.pairs.iter().enumerate();
         pairs
-            .flat_map(|(k, pair)| [(format!("step{k}"), pair.step.clone()), (format!("change{k}"), pair.change.clone())])
+            .flat_map(|(k, pair)| {
+                [(format!("step{k}"), pair.step.clone()), (format!("change{k}"), pair.change.clone())]
+            })
             .collect()
     }
 

@@ -52,7 +52,9 @@ pub(super) fn wolfe(objective: &dyn Objective, here: &Position, direction: &[f64
             if sufficient || flat {
                 return Some(next);
             }
-            if value > start + tolerance || (value > (DECREASE * t).mul_add(slope, start) && next_slope < 0.0 && t != low) {
+            if value > start + tolerance
+                || (value > (DECREASE * t).mul_add(slope, start) && next_slope < 0.0 && t != low)
+            {
                 beyond = Some(None);
             } else if next_slope >= 0.0 {
                 beyond = Some(Some(next_slope));

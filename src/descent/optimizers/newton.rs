@@ -35,7 +35,10 @@ impl Method for Newton {
 
     fn check(&self, _spec: &Spec, shape: Shape) -> Option<SpecError> {
         if shape == Shape::PiecewiseLinear {
-            return unsuited("", "newton needs a loss with a curvature; active_set takes the absolute and quantile losses");
+            return unsuited(
+                "",
+                "newton needs a loss with a curvature; active_set takes the absolute and quantile losses",
+            );
         }
         None
     }

@@ -12,12 +12,18 @@ pub(super) struct RmsProp;
 static DESCRIPTOR: Descriptor = Descriptor {
     kind: "rmsprop",
     summary: "A rate by coordinate that follows the recent squared gradients.",
-    params: &[RATE,     Param {
-        name: "decay",
-        domain: Domain::Number(Bound::Closed(0.0), Bound::Open(1.0)),
-        fallback: Fallback::Number(0.9),
-        meaning: "How much of the mean squared gradient is kept.",
-    }, EPSILON, SCHEDULE, BATCH_SIZE],
+    params: &[
+        RATE,
+        Param {
+            name: "decay",
+            domain: Domain::Number(Bound::Closed(0.0), Bound::Open(1.0)),
+            fallback: Fallback::Number(0.9),
+            meaning: "How much of the mean squared gradient is kept.",
+        },
+        EPSILON,
+        SCHEDULE,
+        BATCH_SIZE,
+    ],
 };
 
 impl Method for RmsProp {

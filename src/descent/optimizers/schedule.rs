@@ -121,9 +121,12 @@ impl Schedule {
             "exponential" => Course::Exponential { every, factor },
             "inverse_time" => Course::InverseTime { every },
             "cosine" => Course::Cosine { floor, length: (max_iterations as f64 - warm_up).max(1.0) },
-            "reduce_on_plateau" => {
-                Course::Plateau { patience: number("patience", 10.0), threshold: number("threshold", 1e-4), factor, floor }
-            }
+            "reduce_on_plateau" => Course::Plateau {
+                patience: number("patience", 10.0),
+                threshold: number("threshold", 1e-4),
+                factor,
+                floor,
+            },
             _ => Course::Constant,
         };
         Self { course, warm_up, best: f64::INFINITY, waited: 0.0, reduced: 1.0 }

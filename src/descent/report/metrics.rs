@@ -50,7 +50,13 @@ impl Rows<'_> {
 }
 
 /// Metrics at these working coefficients. `loss` is the mean squared error where it is known better than from here.
-pub(super) fn metrics(problem: &Problem, design: &Design, working: &[f64], loss: Option<f64>, counted: &Counted) -> Metrics {
+pub(super) fn metrics(
+    problem: &Problem,
+    design: &Design,
+    working: &[f64],
+    loss: Option<f64>,
+    counted: &Counted,
+) -> Metrics {
     let eta = design.predictions(working);
     of_predictions(problem, design, &eta, loss.filter(|_| problem.shape == Shape::Quadratic), counted)
 }
@@ -223,7 +229,8 @@ fn classes(rows: &Rows<'_>) -> Metrics {
     out.deviance = finite(2.0 * surprise);
     out.log_likelihood = finite(-surprise);
     let sums = design.class_sums();
-    let constant: f64 = sums.iter().filter(|sum| **sum > 0.0).map(|sum| -sum * libm::log(sum / design.weight_sum)).sum();
+    let constant: f64 =
+        sums.iter().filter(|sum| **sum > 0.0).map(|sum| -sum * libm::log(sum / design.weight_sum)).sum();
     out.explained_deviance = finite(1.0 - surprise / constant).filter(|_| constant > 0.0);
     if count == 2 {
         let score = |row: usize| if design.outputs() == 1 { rows.eta[row] } else { rows.eta[n + row] - rows.eta[row] };
@@ -245,7 +252,11 @@ fn area(design: &Design, score: impl Fn(usize) -> f64) -> Option<f64> {
         let (mut first, mut second) = (0.0, 0.0);
         while at < order.len() && score(order[at]) == value {
             let weight = design.weight(order[at]);
-            if design.target()[order[at]] > 0.5 { second += weight } else { first += weight }
+            if design.target()[order[at]] > 0.5 {
+                second += weight
+            } else {
+                first += weight
+            }
             at += 1;
         }
         pairs += second * (below + 0.5 * first);

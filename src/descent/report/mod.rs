@@ -66,7 +66,8 @@ pub(super) fn report(
     let far = gap.is_some_and(|gap| gap > GAP_WARNED * step.objective() && gap > noise(problem, quadratic));
     if reason.converged() && !separated && far {
         let gap = gap.unwrap_or(0.0);
-        let detail = format!("the stopping rule holds, but the objective is {gap:.3e} above the optimum: the valley is flat");
+        let detail =
+            format!("the stopping rule holds, but the objective is {gap:.3e} above the optimum: the valley is flat");
         warn(&mut warnings, "not_at_optimum", detail);
     }
     let converged = reason.converged() && !separated && !(far && problem.shape != Shape::Quadratic);
@@ -129,13 +130,7 @@ pub(super) fn report(
         diagnostics,
         inference,
         warnings,
-        predictor: Predictor {
-            basis: vectors,
-            coefficients: working,
-            levels,
-            classes: design.classes.clone(),
-            band,
-        },
+        predictor: Predictor { basis: vectors, coefficients: working, levels, classes: design.classes.clone(), band },
     }))
 }
 

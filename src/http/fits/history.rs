@@ -33,7 +33,7 @@ struct Range {
 
 /// One page of points.
 struct Page {
-    names: Vec<String>,
+    shape: HistoryShape,
     block: HistoryBlock,
     /// The iteration at which the next page begins.
     next: Option<u64>,
@@ -81,11 +81,25 @@ fn page(shape: HistoryShape, block: &HistoryBlock, range: Range) -> Page {
     let mut chosen = block.iterations.iter().copied().filter(|&iteration| wanted(iteration));
     let last = chosen.by_ref().take(range.limit).last();
     let next = chosen.next();
-    let mut kept = HistoryBlock::new(shape.coefficients.len(), block.stride);
+    let mut kept = HistoryBlock::new(shape.coefficients.len() + usize::from(shape.validated), block.stride);
     if let Some(last) = last {
         kept.extend_where(block, |iteration| iteration <= last && wanted(iteration));
     }
-    Page { names: shape.coefficients, block: kept, next }
+    Page { shape, block: kept, next }
+}
+
+impl Page {
+    /// The loss on the validation rows, where there are some.
+    fn validation_loss(&self) -> Option<&[f64]> {
+        let column = self.block.coefficients.get(self.shape.coefficients.len());
+        column.filter(|_| self.shape.validated).map(Vec::as_slice)
+    }
+
+    /// Passes over the rows so far, where batches make them.
+    fn epochs(&self) -> Option<Vec<f64>> {
+        let each = self.shape.iterations_per_epoch?.max(1) as f64;
+        Some(self.block.iterations.iter().map(|iteration| *iteration as f64 / each).collect())
+    }
 }
 
 impl Serialize for Page {
@@ -94,7 +108,13 @@ impl Serialize for Page {
         map.serialize_entry("iteration", &self.block.iterations)?;
         map.serialize_entry("loss", &self.block.loss)?;
         map.serialize_entry("gradient_norm", &self.block.gradient_norm)?;
-        if !self.names.is_empty() {
+        if let Some(losses) = self.validation_loss() {
+            map.serialize_entry("validation_loss", losses)?;
+        }
+        if let Some(epochs) = self.epochs() {
+            map.serialize_entry("epoch", &epochs)?;
+        }
+        if !self.shape.coefficients.is_empty() {
             map.serialize_entry("coefficients", &Columns(self))?;
         }
         map.serialize_entry("stride", &self.block.stride)?;
@@ -111,18 +131,23 @@ struct Columns<'a>(&'a Page);
 
 impl Serialize for Columns<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.names.iter().zip(&self.0.block.coefficients))
+        serializer.collect_map(self.0.shape.coefficients.iter().zip(&self.0.block.coefficients))
     }
 }
 
 fn csv(page: &Page) -> csv::Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    let fixed = ["iteration", "loss", "gradient_norm"].map(str::to_owned);
-    writer.write_record(fixed.into_iter().chain(page.names.iter().map(|name| neutralised(name))))?;
+    let (losses, epochs) = (page.validation_loss(), page.epochs());
+    let mut head = vec!["iteration".to_owned(), "loss".to_owned(), "gradient_norm".to_owned()];
+    head.extend(losses.map(|_| "validation_loss".to_owned()));
+    head.extend(epochs.as_ref().map(|_| "epoch".to_owned()));
+    writer.write_record(head.into_iter().chain(page.shape.coefficients.iter().map(|name| neutralised(name))))?;
     let block = &page.block;
     for row in 0..block.len() {
         let numbers = [block.loss[row], block.gradient_norm[row]].into_iter();
-        let numbers = numbers.chain(block.coefficients.iter().map(|column| column[row]));
+        let numbers = numbers.chain(losses.map(|losses| losses[row])).chain(epochs.as_ref().map(|epochs| epochs[row]));
+        let coefficients = block.coefficients.iter().take(page.shape.coefficients.len()).map(|column| column[row]);
+        let numbers = numbers.chain(coefficients);
         writer.write_record(std::iter::once(block.iterations[row].to_string()).chain(numbers.map(shortest)))?;
     }
     let bytes = writer.into_inner().map_err(csv::IntoInnerError::into_error)?;
@@ -180,7 +205,8 @@ mod tests {
     }
 
     fn taken(limit: usize, every: u64) -> Page {
-        let shape = HistoryShape { coefficients: vec!["=cmd".to_owned()] };
+        let shape =
+            HistoryShape { coefficients: vec!["=cmd".to_owned()], validated: false, iterations_per_epoch: None };
         page(shape, &block(), Range { from: 0, limit, every })
     }
 

@@ -8,19 +8,32 @@ use axum::response::Response;
 use serde::Serialize;
 
 use super::FitPath;
-use crate::fit::Violation;
+use crate::fit::{Label, Violation};
 use crate::http::body::JsonBody;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::http::{App, json, wire};
+use crate::jobs::from_label;
 
 #[derive(Serialize)]
 struct PredictionsView {
-    predictions: Vec<f64>,
+    predictions: Predicted,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    classes: Vec<Label>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probabilities: Option<Vec<Vec<f64>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     confidence: Option<Band>,
     #[serde(skip_serializing_if = "Option::is_none")]
     prediction: Option<Band>,
+}
+
+/// One a row: a number, or a class.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Predicted {
+    Numbers(Vec<f64>),
+    Classes(Vec<Label>),
 }
 
 #[derive(Serialize)]
@@ -55,8 +68,16 @@ pub(in crate::http) async fn predict(
         _ => return Err(Problem::invalid(faults)),
     };
     let predictions = app.jobs.predict(&path.tenant, path.id, Arc::new(data), level).await?;
+    let classes: Vec<Label> = predictions.classes.into_iter().map(from_label).collect();
     let view = PredictionsView {
-        predictions: predictions.predictions,
+        predictions: if classes.is_empty() {
+            Predicted::Numbers(predictions.predictions)
+        } else {
+            let of = |index: usize| classes.get(index).cloned();
+            Predicted::Classes(predictions.predicted_classes.into_iter().filter_map(of).collect())
+        },
+        classes,
+        probabilities: predictions.probabilities,
         confidence: predictions.confidence.map(Band::from),
         prediction: predictions.prediction.map(Band::from),
     };

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::fields::{Fields, whole, wrong};
 use crate::descent::{Bound, Choice, Descriptor, Domain, Fallback, Param, Section, Value};
 use crate::fit::Violation;
-use crate::ingest::Node;
+use crate::ingest::{Node, token};
 
 /// What a choice is read against.
 pub(super) struct Context<'a> {
@@ -14,6 +14,8 @@ pub(super) struct Context<'a> {
     pub(super) columns: Option<&'a [String]>,
     /// The column of the weights.
     pub(super) weights: Option<&'a str>,
+    /// All registries, for a parameter that is a choice itself.
+    pub(super) registry: &'a [Section],
 }
 
 /// Reads the choice at `fields[name]`, `default` if there is none; nothing if it is at fault.
@@ -26,24 +28,33 @@ pub(super) fn choice(
     faults: &mut Vec<Violation>,
 ) -> Option<Choice> {
     let pointer = fields.at(name);
+    let node = fields.take(name).or_else(|| default.map(|kind| Node::Text(kind.to_owned())));
+    let Some(node) = node else {
+        faults.push(Violation::new(pointer, "missing_field", format!("the field {name} is required")));
+        return None;
+    };
+    from_node(node, pointer, section, context, faults)
+}
+
+/// Reads the choice in `node`, which is at `pointer`; nothing if it is at fault.
+fn from_node(
+    node: Node,
+    pointer: String,
+    section: &Section,
+    context: &Context<'_>,
+    faults: &mut Vec<Violation>,
+) -> Option<Choice> {
     let mut kind_pointer = pointer.clone();
-    let mut keys = match fields.take(name) {
-        Some(Node::Text(kind)) => Fields::new(vec![("kind".to_owned(), Node::Text(kind))], &pointer),
-        Some(Node::Map(entries)) => {
+    let mut keys = match node {
+        Node::Text(kind) => Fields::new(vec![("kind".to_owned(), Node::Text(kind))], &pointer),
+        Node::Map(entries) => {
             kind_pointer.push_str("/kind");
             Fields::new(entries, &pointer)
         }
-        Some(other) => {
+        other => {
             faults.push(wrong(&pointer, "a name or an object", &other));
             return None;
         }
-        None => match default {
-            Some(kind) => Fields::new(vec![("kind".to_owned(), Node::Text(kind.to_owned()))], &pointer),
-            None => {
-                faults.push(Violation::new(pointer, "missing_field", format!("the field {name} is required")));
-                return None;
-            }
-        },
     };
     let Some(kind) = keys.take("kind") else {
         faults.push(Violation::new(kind_pointer, "missing_field", format!("say which: {}", kinds(section))));
@@ -139,7 +150,14 @@ fn simple_fallback(
         Fallback::Number(number) => Value::Number(number),
         Fallback::Integer(number) => Value::Integer(number),
         Fallback::Flag(flag) => Value::Flag(flag),
-        Fallback::Word(word) => Value::Text(word.to_owned()),
+        Fallback::Word(word) => {
+            return Some(match param.domain {
+                Domain::Choice(_) => {
+                    read(param, Node::Text(word.to_owned()), pointer, "limit_exceeded", context, faults)
+                }
+                _ => Some(Value::Text(word.to_owned())),
+            });
+        }
         Fallback::ColumnY => {
             if context.columns.is_some_and(|columns| !columns.iter().any(|column| column == "y")) {
                 let detail = format!("there is no column y: say which column is the {}", param.name);
@@ -188,11 +206,31 @@ fn read(
             is_column(&column, pointer, context, faults).then_some(Value::Text(column))
         }
         (Domain::Columns, Node::List(nodes)) => columns(nodes, pointer, context, faults),
+        (Domain::Choice(section), node) => {
+            let section = context.registry.iter().find(|other| other.name == section)?;
+            from_node(node, pointer.to_owned(), section, context, faults).map(|choice| Value::Choice(Box::new(choice)))
+        }
+        (Domain::FactorsOr(words), Node::Text(word)) if words.contains(&word.as_str()) => Some(Value::Text(word)),
+        (Domain::FactorsOr(_), Node::Map(entries)) => factors(entries, pointer, faults),
         (domain, other) => {
             faults.push(wrong(pointer, &expected(domain), &other));
             None
         }
     }
+}
+
+fn factors(entries: Vec<(String, Node)>, pointer: &str, faults: &mut Vec<Violation>) -> Option<Value> {
+    let before = faults.len();
+    let mut factors = BTreeMap::new();
+    for (name, node) in entries {
+        match node {
+            Node::Number(number) if number.value() > 0.0 => {
+                factors.insert(name, number.value());
+            }
+            other => faults.push(wrong(&format!("{pointer}/{}", token(&name)), "a number above 0", &other)),
+        }
+    }
+    (faults.len() == before).then_some(Value::Factors(factors))
 }
 
 fn columns(nodes: Vec<Node>, pointer: &str, context: &Context<'_>, faults: &mut Vec<Violation>) -> Option<Value> {
@@ -260,7 +298,8 @@ fn expected(domain: Domain) -> String {
         Domain::Flag => "true or false".to_owned(),
         Domain::Word(words) => format!("one of {}", words.join(", ")),
         Domain::Column => "the name of a column".to_owned(),
-        Domain::Choice(_) | Domain::FactorsOr(_) => "x".to_owned(),
+        Domain::Choice(_) => "a name or an object".to_owned(),
+        Domain::FactorsOr(words) => format!("an object of factors or one of {}", words.join(", ")),
         Domain::Columns => "an array of names of columns".to_owned(),
     }
 }

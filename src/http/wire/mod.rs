@@ -3,6 +3,7 @@
 
 mod choice;
 mod fields;
+mod options;
 mod spec;
 
 #[cfg(test)]

@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 
 use super::choice::{Context, choice, is_column};
 use super::fields::{Fields, wrong};
-use crate::descent::{self, Dataset, Section, Value};
+use super::options;
+use crate::descent::{self, Dataset, Section};
 use crate::fit::{
-    Choice, Covariance, HistorySpec, Labels, Penalty, PenaltyOn, Setting, Spec, Start, Stop, Violation, WeightKind,
+    Covariance, HistorySpec, Labels, Missing, Penalty, PenaltyOn, Range, Spec, Start, Stop, Violation, WeightKind,
     Weights,
 };
 use crate::http::Limits;
 use crate::ingest::{Node, Posted, token};
+use crate::jobs::from_choice;
 
 /// A seed is a whole number that every store and client can hold.
 const SEED_MAX: u64 = i64::MAX as u64;
@@ -26,39 +28,68 @@ pub(crate) struct Request {
 
 /// Reads a posted fit, or finds everything that is wrong with it.
 pub(crate) fn request(posted: Posted, limits: &Limits) -> Result<Request, Vec<Violation>> {
-    let Posted { data, has_data, rest, violations: mut faults } = posted;
+    let Posted { data, has_data, missing, rest, violations: mut faults } = posted;
     if !has_data {
         faults.push(Violation::new("/data", "missing_field", "the field data is required"));
     }
     let mut fields = Fields::new(rest, "");
     let columns = data.as_ref().map(Dataset::names);
-    let weights = weights(&mut fields, columns, &mut faults);
-    let context = Context { columns, weights: weights.as_ref().map(|weights| weights.column.as_str()) };
     let registry = descent::catalogue();
+    let weights = weights(&mut fields, columns, &registry, &mut faults);
+    let context =
+        Context { columns, weights: weights.as_ref().map(|weights| weights.column.as_str()), registry: &registry };
     let mut choose = |name: &str, section: &str, default: Option<&str>, faults: &mut Vec<Violation>| {
         choice(&mut fields, name, default, find(&registry, section)?, &context, faults)
     };
     let model = choose("model", "models", None, &mut faults);
-    let loss = choose("loss", "losses", Some("squared"), &mut faults);
+    let loss = choose("loss", "losses", Some("auto"), &mut faults);
     let optimizer = choose("optimizer", "optimizers", Some("auto"), &mut faults);
     let scaling = choose("scaling", "scalings", Some("auto"), &mut faults);
     let penalty = penalty(&mut fields, &mut faults);
     let start = start(&mut fields, &mut faults);
     let stop = stop(&mut fields, limits, &mut faults);
     let seed = fields.whole("seed", 0, SEED_MAX, "invalid_value", &mut faults).unwrap_or(0);
-    let covariances =
-        [("classical", Covariance::Classical), ("auto", Covariance::Classical), ("none", Covariance::None)];
+    let covariances = [
+        ("classical", Covariance::Classical),
+        ("auto", Covariance::Classical),
+        ("hc1", Covariance::Hc1),
+        ("hc3", Covariance::Hc3),
+        ("none", Covariance::None),
+    ];
     let covariance = fields.word("covariance", &covariances, &mut faults).unwrap_or(Covariance::Classical);
     let confidence = level(&mut fields, "confidence", &mut faults).unwrap_or(0.95);
     let history = history(&mut fields, &mut faults);
     let labels = labels(&mut fields, limits, &mut faults);
+    let bounds = options::bounds(&mut fields, &mut faults);
+    let restarts = options::restarts(&mut fields, &mut faults);
+    let validation = options::validation(&mut fields, &mut faults);
+    let diagnostics = fields.flag("diagnostics", &mut faults).unwrap_or(false);
+    let treatments = [("error", Missing::Error), ("drop_rows", Missing::DropRows)];
+    let treatment = fields.word("missing", &treatments, &mut faults).unwrap_or_default();
     fields.finish(&mut faults);
+    let data = match (data, &model) {
+        (Some(data), Some(model)) if !missing.is_empty() => {
+            let used = descent::columns_of(model);
+            let weight = weights.as_ref().map(|weights| weights.column.as_str());
+            let kept =
+                data.drop_missing(&missing, &|name| Some(name) == weight || used.iter().any(|other| other == name));
+            if kept.is_none() {
+                faults.push(Violation::new(
+                    "/data",
+                    "dimension_mismatch",
+                    "every row misses a value that the fit uses",
+                ));
+            }
+            kept
+        }
+        (data, _) => data,
+    };
     if let (Some(model), Some(data)) = (&model, data.as_ref()) {
-        check_names(model, data, &start, &mut faults);
+        check_names(model, data, &start, &bounds, &mut faults);
     }
     match (data, model, loss, optimizer, scaling) {
         (Some(data), Some(model), Some(loss), Some(optimizer), Some(scaling)) if faults.is_empty() => {
-            let [model, loss, optimizer, scaling] = [model, loss, optimizer, scaling].map(to_domain);
+            let [model, loss, optimizer, scaling] = [model, loss, optimizer, scaling].map(from_choice);
             let spec = Spec {
                 model,
                 loss,
@@ -72,6 +103,11 @@ pub(crate) fn request(posted: Posted, limits: &Limits) -> Result<Request, Vec<Vi
                 covariance,
                 confidence,
                 history,
+                bounds,
+                restarts,
+                validation,
+                diagnostics,
+                missing: treatment,
             };
             Ok(Request { spec, labels, data })
         }
@@ -89,8 +125,14 @@ pub(crate) fn level(fields: &mut Fields, name: &str, faults: &mut Vec<Violation>
 }
 
 /// The model as a whole, and the names that the start uses.
-fn check_names(model: &descent::Choice, columns: &Dataset, start: &Start, faults: &mut Vec<Violation>) {
-    let names = match descent::coefficient_names(model, columns) {
+fn check_names(
+    model: &descent::Choice,
+    data: &Dataset,
+    start: &Start,
+    bounds: &BTreeMap<String, Range>,
+    faults: &mut Vec<Violation>,
+) {
+    let names = match descent::coefficient_names(model, data) {
         Ok(names) => names,
         Err(error) => {
             let fault = Violation::new(format!("/{}", error.field), error.code, error.detail);
@@ -101,31 +143,22 @@ fn check_names(model: &descent::Choice, columns: &Dataset, start: &Start, faults
             return;
         }
     };
-    let Start::At(values) = start else { return };
-    for name in values.keys().filter(|name| !names.contains(name)) {
+    let started = if let Start::At(values) = start { values.keys().collect() } else { Vec::new() };
+    let named = started.into_iter().map(|name| ("start", name)).chain(bounds.keys().map(|name| ("bounds", name)));
+    for (field, name) in named.filter(|(_, name)| !names.contains(name)) {
         let shown = names.iter().take(8).map(String::as_str).collect::<Vec<_>>().join(", ");
         let more = if names.len() > 8 { ", …" } else { "" };
         let detail = format!("there is no coefficient {name}; there are {shown}{more}");
-        faults.push(Violation::new(format!("/start/{}", token(name)), "invalid_value", detail));
+        faults.push(Violation::new(format!("/{field}/{}", token(name)), "invalid_value", detail));
     }
 }
 
-fn to_domain(choice: descent::Choice) -> Choice {
-    let setting = |value| match value {
-        Value::Flag(flag) => Setting::Flag(flag),
-        Value::Integer(number) => Setting::Integer(number),
-        Value::Number(number) => Setting::Number(number),
-        Value::Text(text) => Setting::Text(text),
-        Value::List(list) => Setting::List(list),
-        _ => Setting::Flag(false),
-    };
-    Choice {
-        kind: choice.kind,
-        settings: choice.settings.into_iter().map(|(name, value)| (name, setting(value))).collect(),
-    }
-}
-
-fn weights(fields: &mut Fields, columns: Option<&[String]>, faults: &mut Vec<Violation>) -> Option<Weights> {
+fn weights(
+    fields: &mut Fields,
+    columns: Option<&[String]>,
+    registry: &[Section],
+    faults: &mut Vec<Violation>,
+) -> Option<Weights> {
     let pointer = fields.at("weights");
     let mut keys = Fields::of(fields.take("weights")?, pointer, faults);
     let kinds = [("inverse_variance", WeightKind::InverseVariance), ("frequency", WeightKind::Frequency)];
@@ -136,7 +169,7 @@ fn weights(fields: &mut Fields, columns: Option<&[String]>, faults: &mut Vec<Vio
         faults.push(Violation::new(keys.at("column"), "missing_field", "say which column holds the weights"));
     }
     if let Some(column) = &column {
-        is_column(column, &keys.at("column"), &Context { columns, weights: None }, faults);
+        is_column(column, &keys.at("column"), &Context { columns, weights: None, registry }, faults);
     }
     keys.finish(faults);
     Some(Weights { column: column?, kind })
@@ -146,14 +179,11 @@ fn penalty(fields: &mut Fields, faults: &mut Vec<Violation>) -> Penalty {
     let mut keys = fields.object("penalty", faults);
     let at_least_zero = |number: f64| number >= 0.0;
     let l2 = keys.number("l2", "a number of at least 0", at_least_zero, faults).unwrap_or(0.0);
-    if keys.number("l1", "a number of at least 0", at_least_zero, faults).is_some_and(|l1| l1 > 0.0) {
-        let detail = "an l1 penalty is not available; l2 is";
-        faults.push(Violation::new(keys.at("l1"), "unsupported_value", detail));
-    }
+    let l1 = keys.number("l1", "a number of at least 0", at_least_zero, faults).unwrap_or(0.0);
     let scales = [("data", PenaltyOn::Data), ("standardized", PenaltyOn::Standardized)];
     let on = keys.word("on", &scales, faults).unwrap_or(PenaltyOn::Data);
     keys.finish(faults);
-    Penalty { l2, on }
+    Penalty { l2, l1, on }
 }
 
 fn start(fields: &mut Fields, faults: &mut Vec<Violation>) -> Start {

@@ -21,7 +21,7 @@ fn a_stopped_run_succeeds_with_coefficients_in_their_order() {
     found.condition_number = Some(f64::INFINITY);
     found.metrics.r_squared = Some(f64::NAN);
     found.metrics.rmse = Some(0.5);
-    let (outcome, predictor) = ending(descent::Outcome::Stopped(Box::new(found)));
+    let (outcome, predictor) = ending(descent::Outcome::Stopped(Box::new(found)), Covariance::Classical);
     let Outcome::Succeeded(result) = outcome else { panic!("not a success") };
     assert_eq!(result.coefficients.keys().collect::<Vec<_>>(), ["z", "a"]);
     assert!(result.converged);
@@ -43,7 +43,8 @@ fn a_stopped_run_succeeds_with_coefficients_in_their_order() {
 
 #[test]
 fn a_cancelled_run_keeps_what_it_had_reached() {
-    let (outcome, _) = ending(descent::Outcome::Stopped(Box::new(report(StopReason::Cancelled, 3))));
+    let (outcome, _) =
+        ending(descent::Outcome::Stopped(Box::new(report(StopReason::Cancelled, 3))), Covariance::Classical);
     assert_eq!(outcome.status(), Status::Cancelled);
     assert_eq!(outcome.result().unwrap().iterations, 3);
 }
@@ -60,7 +61,7 @@ fn a_divergence_says_what_to_post_instead_as_a_merge_patch() {
         suggestion: Some(Suggestion { optimizer, max_iterations: Some(500), gradient_tolerance: None }),
         detail: "the loss grew".to_owned(),
     };
-    let (outcome, predictor) = ending(descent::Outcome::Diverged(Box::new(divergence)));
+    let (outcome, predictor) = ending(descent::Outcome::Diverged(Box::new(divergence)), Covariance::Classical);
     assert!(predictor.is_none());
     let Outcome::Failed(error) = outcome else { panic!("not a failure") };
     assert_eq!(
@@ -78,7 +79,7 @@ fn a_divergence_says_what_to_post_instead_as_a_merge_patch() {
 
 #[test]
 fn an_objective_that_is_not_finite_names_its_row() {
-    let (outcome, _) = ending(descent::Outcome::NonFinite { row: Some(4) });
+    let (outcome, _) = ending(descent::Outcome::NonFinite { row: Some(4) }, Covariance::Classical);
     let Outcome::Failed(error) = outcome else { panic!("not a failure") };
     assert_eq!((error.code.as_str(), error.row, error.iteration), ("non_finite_objective", Some(4), Some(0)));
 }
@@ -87,7 +88,7 @@ fn an_objective_that_is_not_finite_names_its_row() {
 fn a_result_that_is_not_finite_is_no_result() {
     let mut found = report(StopReason::MaxIterations, 9);
     found.coefficients[1] = f64::NAN;
-    let (outcome, predictor) = ending(descent::Outcome::Stopped(Box::new(found)));
+    let (outcome, predictor) = ending(descent::Outcome::Stopped(Box::new(found)), Covariance::Classical);
     let Outcome::Failed(error) = outcome else { panic!("not a failure") };
     assert_eq!((error.code.as_str(), error.iteration), ("diverged", Some(9)));
     assert!(predictor.is_none());
@@ -100,6 +101,6 @@ fn a_predictor_comes_back_as_it_went() {
     found.predictor.band =
         Some(Band { factor: vec![1.0, 2.0, 0.0, 3.0], residual_standard_deviation: 0.5, degrees_of_freedom: 8.0 });
     let expected = found.predictor.clone();
-    let (_, predictor) = ending(descent::Outcome::Stopped(Box::new(found)));
+    let (_, predictor) = ending(descent::Outcome::Stopped(Box::new(found)), Covariance::Classical);
     assert_eq!(to_numeric(predictor.unwrap()), expected);
 }

@@ -33,7 +33,13 @@ fn binary_forms_come_back() {
     assert_eq!(read_checkpoint(&checkpoint(&state())).unwrap(), state());
     let band = PredictionBand { factor: vec![1.0, 2.0], residual_standard_deviation: 0.5, degrees_of_freedom: 3.0 };
     for band in [None, Some(band)] {
-        let value = Predictor { basis: vec![("shift".into(), vec![1.0])], coefficients: vec![0.1, 0.2], band };
+        let value = Predictor {
+            basis: vec![("shift".into(), vec![1.0])],
+            coefficients: vec![0.1, 0.2],
+            levels: vec![("c".into(), vec!["u".into(), "v".into()])],
+            classes: vec![Label::Number(0.5), Label::Text("a".into())],
+            band,
+        };
         assert_eq!(read_predictor(&predictor(&value)).unwrap(), value);
     }
 }
