@@ -42,7 +42,7 @@ fn every_fault_of_the_data_has_its_code_and_pointer() {
             &[("invalid_value", "/data/x/1"), ("invalid_value", "/data/x/2"), ("invalid_value", "/data/x/3")],
         ),
         (r#"{"x": [[1]], "y": [{}]}"#, &[("invalid_value", "/data/x/0"), ("invalid_value", "/data/y/0")]),
-        (r#"{"x": ["a", "b"]}"#, &[("invalid_value", "/data/x")]),
+        (r#"{"x": ["a", "b", 1, "c", 2]}"#, &[("invalid_value", "/data/x/2"), ("invalid_value", "/data/x/4")]),
         (r#"{"a/b": 1, "y": [1]}"#, &[("invalid_value", "/data/a~1b")]),
         (r#"{"x": [1, 2], "y": [1], "z": [1]}"#, &[("dimension_mismatch", "/data/y")]),
         (r#"{"x": [1], "x": [2]}"#, &[("duplicate_field", "/data/x")]),

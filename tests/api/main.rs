@@ -16,4 +16,5 @@ mod history;
 mod listing;
 mod predicting;
 mod readme;
+mod sets;
 mod tutorial;

@@ -72,13 +72,10 @@ pub(super) fn estimates(
             .map(|(row, column)| covariance_root.at(row, column) / residual.max(f64::MIN_POSITIVE))
             .collect(),
         residual_standard_deviation: residual,
-        degrees_of_freedom: freedom.unwrap_or(NORMAL),
+        degrees_of_freedom: freedom.unwrap_or(student::NORMAL),
     });
     Some(Estimates { inference, diagnostics, band })
 }
-
-/// Degrees of freedom at which Student's t is the normal distribution to the last digits.
-const NORMAL: f64 = 1e18;
 
 /// F with F·Fᵀ = H⁻¹ in working coordinates, one block of rows an output.
 fn root(problem: &Problem, working: &[f64], classical: bool, team: &dyn Team) -> Option<Matrix> {
@@ -223,7 +220,7 @@ fn infer(problem: &Problem, root: &Matrix, freedom: Option<f64>, level: f64, int
     let p = internal.len();
     let rows: Vec<Vec<f64>> = (0..p).map(|row| (0..root.columns()).map(|k| in_data.at(row, k)).collect()).collect();
     let errors: Vec<f64> = rows.iter().map(|row| design.lanes.dot(row, row).sqrt()).collect();
-    let degrees = freedom.unwrap_or(NORMAL);
+    let degrees = freedom.unwrap_or(student::NORMAL);
     let quantile = student::two_sided_quantile(level, degrees);
     let t: Vec<Option<f64>> =
         internal.iter().zip(&errors).map(|(value, error)| Some(value / error).filter(|t| t.is_finite())).collect();
