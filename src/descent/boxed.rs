@@ -8,6 +8,7 @@
 use super::cholesky::Cholesky;
 use super::lanes::Lanes;
 use super::matrix::Matrix;
+use super::same::same;
 
 /// Sweeps of coordinate descent at most.
 const SWEEPS_MAX: usize = 100;
@@ -115,7 +116,8 @@ struct Stretch {
 impl Active {
     fn of(problem: &Quadratic<'_>, theta: &[f64]) -> Self {
         let free = theta.iter().enumerate().map(|(k, value)| {
-            let held = *value == problem.low(k) || *value == problem.high(k) || (*value == 0.0 && problem.l1(k) > 0.0);
+            let held =
+                same(*value, problem.low(k)) || same(*value, problem.high(k)) || (*value == 0.0 && problem.l1(k) > 0.0);
             (!held).then(|| stretch(problem, k, *value))
         });
         Self { free: free.collect() }
@@ -265,6 +267,6 @@ mod tests {
                 upper: &[0.25, 9.0],
             },
         );
-        assert!(held[0] == 0.25 && (held[1] - 0.75).abs() < 1e-12, "{held:?}");
+        assert!(same(held[0], 0.25) && (held[1] - 0.75).abs() < 1e-12, "{held:?}");
     }
 }

@@ -26,6 +26,7 @@ mod cholesky;
 mod double;
 mod lanes;
 mod matrix;
+mod same;
 mod student;
 mod triangle;
 mod vertex;

@@ -63,7 +63,7 @@ pub fn resolve(mut spec: Spec) -> Spec {
     {
         spec.loss = Choice::named(usual);
     }
-    let shape = losses::kind(&spec.loss).map_or(Shape::Quadratic, |kind| kind.shape());
+    let shape = losses::kind(&spec.loss).map_or(Shape::Quadratic, super::losses::LossKind::shape);
     match optimizers::method(&spec.optimizer) {
         Some(method) => method.resolve(spec, shape),
         None => spec,
@@ -85,7 +85,7 @@ pub fn estimate(spec: &Spec, data: &Dataset) -> Estimate {
     let square = |side: u64| side.saturating_mul(side).saturating_mul(8);
     let chunks = rows.div_ceil((64 * BLOCK_ROWS).max(width.saturating_mul(4))).max(1);
     let data_bytes = rows.saturating_mul(columns).saturating_mul(8);
-    let shape = losses::kind(&spec.loss).map_or(Shape::Quadratic, |kind| kind.shape());
+    let shape = losses::kind(&spec.loss).map_or(Shape::Quadratic, super::losses::LossKind::shape);
     // The parts that train and judge are copies; the report holds predictions, residuals and their order.
     let copies = data_bytes.saturating_mul(u64::from(spec.validation.is_some()));
     let report_bytes = rows.saturating_mul(8 * (2 * outputs + 4));

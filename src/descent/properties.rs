@@ -173,7 +173,7 @@ fn every_gradient_is_that_of_central_differences() {
 #[test]
 fn every_hessian_of_a_likelihood_is_that_of_differences_of_the_gradient() {
     for (family, model, loss) in pairs() {
-        let shape = losses::kind(&loss).map(|kind| kind.shape()).unwrap();
+        let shape = losses::kind(&loss).map(losses::LossKind::shape).unwrap();
         if !matches!(shape, losses::Shape::Quadratic | losses::Shape::Likelihood | losses::Shape::UnboundedLikelihood) {
             continue;
         }
@@ -252,7 +252,7 @@ fn every_optimizer_reaches_the_optimum_that_auto_proves() {
         if model.kind == "polynomial" || loss.kind == "cauchy" {
             continue;
         }
-        let shape = losses::kind(&loss).map(|kind| kind.shape()).unwrap();
+        let shape = losses::kind(&loss).map(losses::LossKind::shape).unwrap();
         let data = sample(family, 60, 11, 1.0);
         let mut base = spec(model.clone(), loss.clone(), Choice::named("auto"));
         if shape != losses::Shape::PiecewiseLinear {

@@ -293,7 +293,11 @@ pub(super) fn descend(
         point.iteration += 1;
         if !due {
             if let Control::Stop(reason) = observer.pulse() {
-                return Ok(reason);
+                // What is reported of the last point is about that point.
+                point.here.evaluation = objective.evaluate(&point.here.at, &mut point.here.gradient);
+                point.judge_here();
+                let iteration = point.iteration;
+                return if point.is_finite() { Ok(reason) } else { Err(RanAway { iteration }) };
             }
             continue;
         }

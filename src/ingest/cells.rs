@@ -18,8 +18,8 @@ pub(super) struct Cells {
     indexes: HashMap<String, usize>,
     /// Categories by index.
     texts: Vec<String>,
-    /// How many categories there are, those that were not kept among them.
-    categories: u64,
+    /// Whether there are more categories than are kept.
+    has_more: bool,
     /// Where the first numbers and texts are.
     numbers_at: Vec<usize>,
     texts_at: Vec<usize>,
@@ -30,6 +30,7 @@ pub(super) struct Cells {
 pub(super) enum Mixed {
     /// The first cells that are of another kind than the first one, and what is wrong with them.
     At(Vec<usize>, &'static str),
+    /// At least this many categories.
     TooMany(u64),
 }
 
@@ -49,10 +50,11 @@ impl Cells {
         let index = match self.indexes.get(text) {
             Some(index) => *index,
             None => {
-                self.categories += 1;
-                if self.categories <= kept.max(LEVELS_MAX) {
+                if (self.texts.len() as u64) < kept.max(LEVELS_MAX + 1) {
                     self.texts.push(text.to_owned());
                     self.indexes.insert(text.to_owned(), self.texts.len() - 1);
+                } else {
+                    self.has_more = true;
                 }
                 self.texts.len() - 1
             }
@@ -78,10 +80,6 @@ impl Cells {
         self.numbers_at.first().copied()
     }
 
-    pub(super) fn categories(&self) -> u64 {
-        self.categories
-    }
-
     /// The texts in the order of the rows.
     pub(super) fn into_texts(self) -> Vec<String> {
         self.values.iter().filter_map(|index| self.texts.get(*index as usize).cloned()).collect()
@@ -99,8 +97,8 @@ impl Cells {
             }
             (None, Some(_)) => {}
         }
-        if self.categories > LEVELS_MAX {
-            return Err(Mixed::TooMany(self.categories));
+        if self.has_more || self.texts.len() as u64 > LEVELS_MAX {
+            return Err(Mixed::TooMany(self.texts.len() as u64));
         }
         let mut order: Vec<usize> = (0..self.texts.len()).collect();
         order.sort_by(|i, j| self.texts[*i].cmp(&self.texts[*j]));

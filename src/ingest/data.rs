@@ -144,6 +144,7 @@ impl<'de> Visitor<'de> for DataSeed<'_> {
                 let seed = EntrySeed {
                     trail: self.trail,
                     budget: &budget,
+                    holds_names: key == "columns",
                     keep_rows: key == "rows",
                     columns_max: self.limits.columns_max,
                 };
@@ -161,6 +162,8 @@ impl<'de> Visitor<'de> for DataSeed<'_> {
 struct EntrySeed<'t> {
     trail: &'t Trail,
     budget: &'t Budget,
+    /// Whether the texts may be the names of columns, which are longer than those of levels.
+    holds_names: bool,
     keep_rows: bool,
     columns_max: u64,
 }
@@ -211,7 +214,7 @@ impl<'de> Visitor<'de> for EntrySeed<'_> {
             self.trail.at(array.len);
         }
         self.trail.leave();
-        Ok(Entry::Array(array))
+        Ok(Entry::Array(Box::new(array)))
     }
 }
 
@@ -286,7 +289,7 @@ impl<'de> Visitor<'de> for ElementSeed<'_, '_> {
 
     fn visit_str<E>(self, text: &str) -> Result<(), E> {
         self.array.texts += 1;
-        if text.len() > LEVEL_BYTES_MAX {
+        if text.len() > LEVEL_BYTES_MAX && !self.entry.holds_names {
             self.wrong("a string of more than 256 bytes");
         } else if self.entry.budget.take() {
             self.array.cells.text(text, self.entry.columns_max + 1);

@@ -19,7 +19,7 @@ pub(super) enum Raw {
 /// The value of one key.
 pub(super) enum Entry {
     Wrong(&'static str),
-    Array(Array),
+    Array(Box<Array>),
 }
 
 /// An array that should be a column, the names of columns, or rows.
@@ -171,7 +171,7 @@ fn add(
         Ok(column) => out.columns.push((name.clone(), column)),
         Err(Mixed::At(rows, detail)) => faults.extend(rows.into_iter().map(|row| (row, detail.to_owned()))),
         Err(Mixed::TooMany(count)) => {
-            let detail = format!("the column has {count} distinct strings, but at most {LEVELS_MAX} are taken");
+            let detail = format!("the column has {count} distinct strings or more, but at most {LEVELS_MAX} are taken");
             violations.push(Violation::new(pointer, "too_many_levels", detail).over(LEVELS_MAX, count));
         }
     }
@@ -230,7 +230,7 @@ fn table(
     Some(out)
 }
 
-fn names_of(array: Array, limits: DataLimits, violations: &mut Vec<Violation>) -> Option<Vec<String>> {
+fn names_of(array: Box<Array>, limits: DataLimits, violations: &mut Vec<Violation>) -> Option<Vec<String>> {
     if array.texts as u64 > limits.columns_max {
         violations.push(too_many("too_many_columns", "columns", limits.columns_max, array.texts as u64));
         return None;
@@ -261,7 +261,7 @@ fn names_of(array: Array, limits: DataLimits, violations: &mut Vec<Violation>) -
     Some(names)
 }
 
-fn rows_of(array: Array, violations: &mut Vec<Violation>) -> Option<Rows> {
+fn rows_of(array: Box<Array>, violations: &mut Vec<Violation>) -> Option<Rows> {
     let number = array.cells.first_number().map(|index| (index, "a number"));
     let missing = array.cells.missing_rows().iter().map(|index| (*index, "null"));
     let text = (array.texts > 0).then_some((0, "a string"));

@@ -82,7 +82,7 @@ fn result(report: Report, covariance: Covariance) -> FitResult {
         covariance: matrix,
         levels: report.levels.into_iter().map(|(name, levels)| (name, Value::from(levels))).collect(),
         classes: report.classes.into_iter().map(from_label).collect(),
-        minima: report.minima.into_iter().filter_map(|found| minimum(&report.names, found)).collect(),
+        minima: report.minima.iter().filter_map(|found| minimum(&report.names, found)).collect(),
         diagnostics: report
             .diagnostics
             .filter(are_finite)
@@ -137,7 +137,7 @@ fn validation(found: descent::ValidationReport) -> Option<ValidationResult> {
     })
 }
 
-fn minimum(names: &[String], found: descent::Minimum) -> Option<fit::Minimum> {
+fn minimum(names: &[String], found: &descent::Minimum) -> Option<fit::Minimum> {
     Some(fit::Minimum {
         objective: finite(found.objective)?,
         loss: finite(found.loss)?,

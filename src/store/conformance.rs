@@ -12,13 +12,11 @@ use super::{
     Claim, Counts, Created, Finish, Finished, Heartbeat, IdempotencyKey, Lease, ListQuery, NewFit, Store,
     StoredCheckpoint,
 };
-use crate::descent::Dataset;
 use crate::fit::{
-    EventId, EventKind, FitError, FitId, FitRecord, FitResult, HistoryBlock, Outcome, Predictor, Progress, Status,
-    Tenant,
+    EventId, EventKind, FitError, FitRecord, FitResult, HistoryBlock, Outcome, Predictor, Progress, Status, Tenant,
 };
 
-pub(super) use fixture::{sized, spec};
+pub(super) use fixture::sized;
 
 pub(super) const LEASE: Duration = Duration::from_secs(10);
 

@@ -77,9 +77,8 @@ async fn try_all(app: &App, change: impl Fn(&mut Value) -> bool) -> Vec<String> 
         let result = &fit["result"];
         let (digits, what) = worst(&problem, result);
         let figure = format!("{name}: {digits:.1} digits of {what} by {}", fit["spec"]["optimizer"]["kind"]);
-        println!("{figure}");
         let wanted = problem["digits"].as_f64().unwrap();
-        if !(digits >= wanted) || result["converged"] != true {
+        if digits.is_nan() || digits < wanted || result["converged"] != true {
             short.push(format!(
                 "{figure}, {} after {}, {}",
                 result["stop_reason"], result["iterations"], result["warnings"]

@@ -5,6 +5,7 @@ use super::super::models::sigmoid;
 use super::super::registry::{Choice, Descriptor, Domain, Fallback, Param};
 use super::{About, Loss, LossKind, Shape};
 use crate::descent::Lanes;
+use crate::descent::same::same;
 
 pub(super) struct LogLoss;
 
@@ -75,7 +76,7 @@ impl Loss for Weighted {
             let mut counted = false;
             for k in 0..outputs {
                 let value = &mut eta[k * rows + row];
-                let is_largest = *value == largest && !counted;
+                let is_largest = same(*value, largest) && !counted;
                 counted |= is_largest;
                 *value = libm::exp(*value - largest);
                 if !is_largest {

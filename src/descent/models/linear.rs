@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::super::registry::{Choice, Descriptor, Domain, Fallback, Param};
+use super::super::same::same;
 use super::super::{Dataset, SpecError};
 use super::{Basis, Family, TARGET, fault, known, vector};
 
@@ -203,7 +204,7 @@ impl Basis for Affine {
                 let (shift, factor) = (self.shift[at], 1.0 / self.scale[at]);
                 let to = &mut out[(at + self.offset()) * rows..][..rows];
                 for (to, x) in to.iter_mut().zip(*feature) {
-                    let value = if *levels == 0 { *x } else { f64::from(u8::from(*x == level as f64)) };
+                    let value = if *levels == 0 { *x } else { f64::from(u8::from(same(*x, level as f64))) };
                     *to = (value - shift) * factor;
                 }
                 at += 1;

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use super::outcome::Label;
 use super::registry::{Choice, Descriptor, Domain, Fallback, Param};
+use super::same::same;
 use super::{Dataset, SpecError};
 
 pub(super) use response::{Response, sigmoid};
@@ -138,7 +139,7 @@ fn distinct_labels(choice: &Choice, data: &Dataset, max: usize) -> Vec<Label> {
     let mut seen: Vec<f64> = Vec::new();
     for y in data.column(name).map_or(&[][..], |column| column) {
         let at = seen.partition_point(|other| other < y);
-        if seen.get(at).is_none_or(|other| other != y) {
+        if seen.get(at).is_none_or(|other| !same(*other, *y)) {
             seen.insert(at, *y);
             if seen.len() > max {
                 break;

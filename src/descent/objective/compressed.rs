@@ -44,11 +44,6 @@ impl Compressed {
         &self.norms
     }
 
-    /// The norm of a residual that is rounding error of the data, divided by √W.
-    pub(in super::super) fn floor(&self) -> f64 {
-        self.floor
-    }
-
     /// A matrix A with Hessian 2·AᵀA where the loss has this second derivative (2 for squares) in every row.
     pub(in super::super) fn root(&self, curvature: f64) -> Matrix {
         let width = self.r.columns();

@@ -1,6 +1,8 @@
 //! The parts of an objective that have no slope everywhere: Σ l1ⱼ|φⱼ| and ranges of the coordinates. Both are taken
 //! coordinate by coordinate, so they exist only in charts whose coordinates are the coefficients up to scale.
 
+use super::super::same::same;
+
 /// An l1 penalty and ranges; each vector is empty where there is none.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(in super::super) struct Kinks {
@@ -62,8 +64,9 @@ impl Kinks {
                     *slope - factor.copysign(*slope)
                 };
             }
-            let at_end =
-                |ends: &[f64], outward: bool| ends.get(coordinate).is_some_and(|end| at[coordinate] == *end && outward);
+            let at_end = |ends: &[f64], outward: bool| {
+                ends.get(coordinate).is_some_and(|end| same(at[coordinate], *end) && outward)
+            };
             if at_end(&self.lower, *slope > 0.0) || at_end(&self.upper, *slope < 0.0) {
                 *slope = 0.0;
             }
@@ -73,6 +76,6 @@ impl Kinks {
 
     /// The coordinates that lie on an end of their range.
     pub(in super::super) fn active(&self, at: &[f64]) -> Vec<usize> {
-        (0..self.lower.len()).filter(|k| at[*k] == self.lower[*k] || at[*k] == self.upper[*k]).collect()
+        (0..self.lower.len()).filter(|k| same(at[*k], self.lower[*k]) || same(at[*k], self.upper[*k])).collect()
     }
 }

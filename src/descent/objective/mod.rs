@@ -73,10 +73,6 @@ pub(super) trait Objective {
     fn lines(&self) -> Option<Lines> {
         None
     }
-    /// How many rows a pass reads; 0 where evaluations read none.
-    fn rows(&self) -> usize {
-        0
-    }
 }
 
 /// The scale-free gradient of a least-squares objective: |gⱼ| = 2·‖Jⱼ‖·‖r‖·cos, with `norms` = ‖Jⱼ‖ and `floor` the norm

@@ -160,8 +160,4 @@ impl Objective for Streamed<'_> {
         }
         Some(lines)
     }
-
-    fn rows(&self) -> usize {
-        self.design.rows()
-    }
 }

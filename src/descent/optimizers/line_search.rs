@@ -2,6 +2,7 @@
 //! the objective are rounding, their approximate form, which uses slopes alone (Hager & Zhang 2005, §2).
 
 use super::super::objective::Objective;
+use super::super::same::same;
 use super::Position;
 
 /// The decrease that is asked for, as a part of what the slope promises.
@@ -53,7 +54,7 @@ pub(super) fn wolfe(objective: &dyn Objective, here: &Position, direction: &[f64
                 return Some(next);
             }
             if value > start + tolerance
-                || (value > (DECREASE * t).mul_add(slope, start) && next_slope < 0.0 && t != low)
+                || (value > (DECREASE * t).mul_add(slope, start) && next_slope < 0.0 && t > low)
             {
                 beyond = Some(None);
             } else if next_slope >= 0.0 {
@@ -80,7 +81,7 @@ pub(super) fn wolfe(objective: &dyn Objective, here: &Position, direction: &[f64
             }
             Some((end, None)) => 0.5 * (low + end),
         };
-        if next == t || !next.is_finite() || next <= low {
+        if same(next, t) || !next.is_finite() || next <= low {
             break;
         }
         t = next;

@@ -9,6 +9,7 @@ use super::super::lanes::Lanes;
 use super::super::losses::Shape;
 use super::super::objective::Objective;
 use super::super::registry::{Choice, Descriptor};
+use super::super::same::same;
 use super::super::spec::{Spec, SpecError};
 use super::{Advance, Method, Optimizer, Position, Setting, scale, unsuited};
 
@@ -80,7 +81,7 @@ impl Optimizer for Running {
         let steepness = objective.steepness(&here.at, &here.gradient, here.evaluation);
         let mut part = 1.0f64;
         for _ in 0..HALVINGS_MAX {
-            let at: Vec<f64> = if part == 1.0 {
+            let at: Vec<f64> = if same(part, 1.0) {
                 target.clone()
             } else {
                 here.at.iter().zip(&target).map(|(from, to)| part.mul_add(to - from, *from)).collect()

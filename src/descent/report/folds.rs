@@ -41,7 +41,7 @@ pub(super) fn judged(
 ) -> Option<ValidationReport> {
     let found: Vec<Mutex<Option<Fold>>> = (0..folds).map(|_| Mutex::new(None)).collect();
     team.each(folds, &|fold| {
-        let result = if team.abandoned() { None } else { one(spec, data, whole, fold, how, team) };
+        let result = if team.abandoned() { None } else { one(spec, data, fold, how, team) };
         *found[fold].lock().unwrap_or_else(std::sync::PoisonError::into_inner) = result;
     });
     let inner = |place: Mutex<Option<Fold>>| place.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -72,14 +72,7 @@ pub(super) fn judged(
     })
 }
 
-fn one(
-    spec: &Spec,
-    data: &Dataset,
-    whole: &Problem,
-    fold: usize,
-    how: (Lanes, Representation),
-    team: &dyn Team,
-) -> Option<Fold> {
+fn one(spec: &Spec, data: &Dataset, fold: usize, how: (Lanes, Representation), team: &dyn Team) -> Option<Fold> {
     let split = &spec.validation.as_ref()?.split;
     let parts = parts(split, data.rows(), fold);
     let (training, judging) = (data.subset(&parts.training), data.subset(&parts.judging));
@@ -98,7 +91,6 @@ fn one(
     let working = problem.working(&point.here.at);
     let judge = Judge::new(problem.design.on(&spec.model, spec.weights.as_ref(), &judging).ok()?, &problem, &Alone);
     let loss = judge.loss(&working);
-    let _ = whole;
     let eta = judge.design.predictions(&working);
-    loss.is_finite().then(|| Fold { rows: parts.judging, eta, loss, weight: judge.design.weight_sum })
+    loss.is_finite().then_some(Fold { rows: parts.judging, eta, loss, weight: judge.design.weight_sum })
 }

@@ -5,6 +5,7 @@ use crate::descent::losses::Shape;
 use crate::descent::models::Response;
 use crate::descent::outcome::Metrics;
 use crate::descent::problem::Problem;
+use crate::descent::same::same;
 use crate::descent::spec::WeightKind;
 
 /// What counts as how many.
@@ -250,12 +251,12 @@ fn area(design: &Design, score: impl Fn(usize) -> f64) -> Option<f64> {
     while at < order.len() {
         let value = score(order[at]);
         let (mut first, mut second) = (0.0, 0.0);
-        while at < order.len() && score(order[at]) == value {
+        while at < order.len() && same(score(order[at]), value) {
             let weight = design.weight(order[at]);
             if design.target()[order[at]] > 0.5 {
-                second += weight
+                second += weight;
             } else {
-                first += weight
+                first += weight;
             }
             at += 1;
         }

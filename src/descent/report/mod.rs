@@ -8,7 +8,7 @@ mod separation;
 
 use super::losses::Shape;
 use super::models::{self, Response, family};
-use super::objective::{Objective, Quadratic};
+use super::objective::Objective;
 use super::observer::Step;
 use super::outcome::{Minimum, Optimum, Outcome, Predictor, Report, StopReason, ValidationReport, Warning};
 use super::problem::Problem;
@@ -62,8 +62,8 @@ pub(super) fn report(
                       there is no optimum; a penalty would give one";
         warn(&mut warnings, "separation", detail.to_owned());
     }
-    let gap = gap(problem, &ended, &working, team);
-    let far = gap.is_some_and(|gap| gap > GAP_WARNED * step.objective() && gap > noise(problem, quadratic));
+    let gap = gap(problem, &ended, team);
+    let far = gap.is_some_and(|gap| gap > GAP_WARNED * step.objective() && gap > noise(problem));
     if reason.converged() && !separated && far {
         let gap = gap.unwrap_or(0.0);
         let detail =
@@ -179,21 +179,20 @@ fn conditioning(problem: &Problem, condition_number: Option<f64>, width: usize, 
 }
 
 /// A difference of objectives that is rounding error of the data.
-fn noise(problem: &Problem, _quadratic: &Quadratic) -> f64 {
+fn noise(problem: &Problem) -> f64 {
     let unit = if problem.shape == Shape::Quadratic { problem.design.mean_square_target() } else { 0.0 };
     f64::EPSILON * unit
 }
 
 /// How far the objective is above its optimum: exact for quadratics, else half the Newton decrement (Boyd &
 /// Vandenberghe 2004, §9.5), where there is a curvature. Nothing where that does not tell.
-fn gap(problem: &Problem, ended: &Ended<'_>, working: &[f64], team: &dyn Team) -> Option<f64> {
+fn gap(problem: &Problem, ended: &Ended<'_>, team: &dyn Team) -> Option<f64> {
     if problem.is_quadratic() {
         return Some((ended.step.objective() - problem.quadratic.least()).max(0.0));
     }
     if !problem.kinks().is_empty() || problem.shape == Shape::PiecewiseLinear || problem.shape == Shape::ManyMinima {
         return None;
     }
-    let _ = working;
     let objective = problem.streamed(team);
     let hessian = objective.hessian(ended.at)?;
     let mut gradient = vec![0.0; ended.at.len()];

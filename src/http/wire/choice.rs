@@ -33,26 +33,26 @@ pub(super) fn choice(
         faults.push(Violation::new(pointer, "missing_field", format!("the field {name} is required")));
         return None;
     };
-    from_node(node, pointer, section, context, faults)
+    from_node(node, &pointer, section, context, faults)
 }
 
 /// Reads the choice in `node`, which is at `pointer`; nothing if it is at fault.
 fn from_node(
     node: Node,
-    pointer: String,
+    pointer: &str,
     section: &Section,
     context: &Context<'_>,
     faults: &mut Vec<Violation>,
 ) -> Option<Choice> {
-    let mut kind_pointer = pointer.clone();
+    let mut kind_pointer = pointer.to_owned();
     let mut keys = match node {
-        Node::Text(kind) => Fields::new(vec![("kind".to_owned(), Node::Text(kind))], &pointer),
+        Node::Text(kind) => Fields::new(vec![("kind".to_owned(), Node::Text(kind))], pointer),
         Node::Map(entries) => {
             kind_pointer.push_str("/kind");
-            Fields::new(entries, &pointer)
+            Fields::new(entries, pointer)
         }
         other => {
-            faults.push(wrong(&pointer, "a name or an object", &other));
+            faults.push(wrong(pointer, "a name or an object", &other));
             return None;
         }
     };
@@ -208,7 +208,7 @@ fn read(
         (Domain::Columns, Node::List(nodes)) => columns(nodes, pointer, context, faults),
         (Domain::Choice(section), node) => {
             let section = context.registry.iter().find(|other| other.name == section)?;
-            from_node(node, pointer.to_owned(), section, context, faults).map(|choice| Value::Choice(Box::new(choice)))
+            from_node(node, pointer, section, context, faults).map(|choice| Value::Choice(Box::new(choice)))
         }
         (Domain::FactorsOr(words), Node::Text(word)) if words.contains(&word.as_str()) => Some(Value::Text(word)),
         (Domain::FactorsOr(_), Node::Map(entries)) => factors(entries, pointer, faults),
