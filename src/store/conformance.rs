@@ -62,6 +62,7 @@ pub(super) fn sized(seed: u32, rows: usize) -> NewFit {
         spec: Arc::new(spec()),
         labels: Arc::default(),
         dataset: NewDataset { info, columns: Arc::new(columns) },
+        shape: Default::default(),
         idempotency: None,
         created_at: at(0),
         queue_max: 10_000,
@@ -387,7 +388,7 @@ async fn progress_and_terminal_event_are_stored(store: Arc<dyn Store>) {
     let record = created(&*store, small(1)).await;
     let claim = claimed(&*store, 1).await;
     let progress =
-        Progress { iteration: 3, max_iterations: 20, loss: Some(0.1), gradient_norm: None, elapsed_seconds: 0.5 };
+        Progress { iteration: 3, max_iterations: 20, loss: Some(0.1), gradient_norm: None, validation_loss: None, elapsed_seconds: 0.5 };
     store.heartbeat(Heartbeat { progress: Some(progress), ..beat_of(&claim, 2) }).await.unwrap();
     let beaten = store.fit(&record.tenant, record.id).await.unwrap().unwrap();
     assert_eq!(beaten.progress, Some(progress));
