@@ -5,6 +5,8 @@ cd "$(dirname "$0")/.."
 
 # The one version that the exceptions in scripts/schemathesis.sh were judged with.
 SCHEMATHESIS=4.32.5
+# What tests/numerics/make_sets.py solves its problems with.
+PEERS=(numpy==2.3.5 scipy==1.16.3 scikit-learn==1.7.2 statsmodels==0.15.0)
 
 say() { echo "tools: $*"; }
 
@@ -29,8 +31,10 @@ for component in rustfmt clippy; do
 done
 
 venv=.work/venv
-if [ "$("$venv/bin/python" -c 'import importlib.metadata as m; print(m.version("schemathesis"))' 2>/dev/null)" != "$SCHEMATHESIS" ]; then
-    say "installing schemathesis $SCHEMATHESIS into $venv"
+pins=("schemathesis==$SCHEMATHESIS" "${PEERS[@]}")
+installed='import importlib.metadata as m, sys; [m.version(n) == v or sys.exit(1) for n, v in (p.split("==") for p in sys.argv[1:])]'
+if ! "$venv/bin/python" -c "$installed" "${pins[@]}" 2>/dev/null; then
+    say "installing ${pins[*]} into $venv"
     python3 -m venv --clear "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check --no-input "schemathesis==$SCHEMATHESIS" </dev/null
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --no-input "${pins[@]}" </dev/null
 fi

@@ -50,8 +50,14 @@ fn parameter(param: &Param) -> Value {
         }
         Domain::Column => "column",
         Domain::Columns => "columns",
-        Domain::Choice(_) => "choice",
-        Domain::FactorsOr(_) => "factors",
+        Domain::Choice(section) => {
+            shown.insert("section".to_owned(), json!(section));
+            "choice"
+        }
+        Domain::FactorsOr(words) => {
+            shown.insert("words".to_owned(), json!(words));
+            "factors"
+        }
     };
     shown.insert("type".to_owned(), json!(kind));
     shown.insert("required".to_owned(), json!(param.fallback == Fallback::Required));

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use super::VIOLATIONS_MAX;
 use crate::descent::Column;
 
 /// Bytes of a category's name.
@@ -19,27 +20,32 @@ pub(super) struct Cells {
     texts: Vec<String>,
     /// How many categories there are, those that were not kept among them.
     categories: u64,
-    first_number: Option<usize>,
-    first_text: Option<usize>,
+    /// Where the first numbers and texts are.
+    numbers_at: Vec<usize>,
+    texts_at: Vec<usize>,
     missing: Vec<usize>,
 }
 
 /// A column that is neither of numbers nor of categories, or of too many of these.
 pub(super) enum Mixed {
-    /// The first cell that is of another kind than the first one, and what it is.
-    At(usize, &'static str),
+    /// The first cells that are of another kind than the first one, and what is wrong with them.
+    At(Vec<usize>, &'static str),
     TooMany(u64),
 }
 
 impl Cells {
     pub(super) fn number(&mut self, number: f64) {
-        self.first_number.get_or_insert(self.values.len());
+        if self.numbers_at.len() < VIOLATIONS_MAX {
+            self.numbers_at.push(self.values.len());
+        }
         self.values.push(number);
     }
 
     /// A text; at most `kept` distinct ones are kept.
     pub(super) fn text(&mut self, text: &str, kept: u64) {
-        self.first_text.get_or_insert(self.values.len());
+        if self.texts_at.len() < VIOLATIONS_MAX {
+            self.texts_at.push(self.values.len());
+        }
         let index = match self.indexes.get(text) {
             Some(index) => *index,
             None => {
@@ -59,12 +65,17 @@ impl Cells {
         self.values.push(0.0);
     }
 
+    /// A cell that is none, so that those behind it keep their places.
+    pub(super) fn wrong(&mut self) {
+        self.values.push(0.0);
+    }
+
     pub(super) fn missing_rows(&self) -> &[usize] {
         &self.missing
     }
 
     pub(super) fn first_number(&self) -> Option<usize> {
-        self.first_number
+        self.numbers_at.first().copied()
     }
 
     pub(super) fn categories(&self) -> u64 {
@@ -78,10 +89,14 @@ impl Cells {
 
     /// The column, categories sorted.
     pub(super) fn into_column(self) -> Result<Column, Mixed> {
-        match (self.first_number, self.first_text) {
+        match (self.numbers_at.first(), self.texts_at.first()) {
             (_, None) => return Ok(Column::Numbers(self.values)),
-            (Some(number), Some(text)) if number < text => return Err(Mixed::At(text, "a string")),
-            (Some(number), Some(_)) => return Err(Mixed::At(number, "a number")),
+            (Some(number), Some(text)) if number < text => {
+                return Err(Mixed::At(self.texts_at, "a numeric column holds numbers only, not a string"));
+            }
+            (Some(_), Some(_)) => {
+                return Err(Mixed::At(self.numbers_at, "a column of strings holds strings only, not a number"));
+            }
             (None, Some(_)) => {}
         }
         if self.categories > LEVELS_MAX {

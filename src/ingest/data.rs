@@ -235,6 +235,9 @@ impl ElementSeed<'_, '_> {
     }
 
     fn wrong(self, what: &'static str) {
+        if self.entry.budget.take() {
+            self.array.cells.wrong();
+        }
         if self.array.wrong.len() < VIOLATIONS_MAX {
             self.array.wrong.push((self.array.len, what));
         }
@@ -347,6 +350,7 @@ impl CellSeed<'_, '_> {
         if self.rows.wrong.len() < VIOLATIONS_MAX {
             self.rows.wrong.push((self.row, self.column, what));
         }
+        self.put(Cells::wrong);
     }
 }
 

@@ -113,10 +113,6 @@ fn too_many(code: &'static str, what: &str, limit: u64, actual: u64) -> Violatio
         .over(limit, actual)
 }
 
-fn not_a_number(pointer: String, what: &str) -> Violation {
-    Violation::new(pointer, "invalid_value", format!("a column holds numbers or strings, not {what}"))
-}
-
 /// Columns by name.
 fn by_name(entries: Vec<(String, Entry)>, drops_rows: bool, violations: &mut Vec<Violation>) -> Option<Columns> {
     let mut out = Columns::default();
@@ -143,9 +139,8 @@ fn by_name(entries: Vec<(String, Entry)>, drops_rows: bool, violations: &mut Vec
             violations.push(Violation::new(pointer, "invalid_value", detail));
             continue;
         }
-        report(&array.wrong, &pointer, violations);
         let cell = |row: usize| format!("{pointer}/{row}");
-        add(&mut out, (name, &pointer), array.cells, drops_rows, &cell, violations);
+        add(&mut out, (name, &pointer), (array.cells, &array.wrong), drops_rows, &cell, violations);
     }
     if rows.is_none() {
         violations.push(Violation::new("/data", "dimension_mismatch", "the data has no columns"));
@@ -156,42 +151,36 @@ fn by_name(entries: Vec<(String, Entry)>, drops_rows: bool, violations: &mut Vec
     Some(out)
 }
 
-/// Adds a column, or says what is wrong with its cells.
+/// Adds a column, or says what is wrong with its cells, in their order.
 fn add(
     out: &mut Columns,
     (name, pointer): (String, &str),
-    cells: Cells,
+    (cells, wrong): (Cells, &[(usize, &'static str)]),
     drops_rows: bool,
     cell: &dyn Fn(usize) -> String,
     violations: &mut Vec<Violation>,
 ) {
+    let other = |what: &str| format!("a numeric column holds numbers only, not {what}");
+    let mut faults: Vec<(usize, String)> = wrong.iter().map(|(row, what)| (*row, other(what))).collect();
     let missing = cells.missing_rows().to_vec();
-    if !missing.is_empty() && !drops_rows {
-        for row in missing.iter().take(VIOLATIONS_MAX.saturating_sub(violations.len())) {
-            let detail = "a value is missing; \"missing\": \"drop_rows\" leaves such rows out";
-            violations.push(Violation::new(cell(*row), "invalid_value", detail));
-        }
-        return;
+    if !drops_rows {
+        let detail = "a value is missing, it is null; \"missing\": \"drop_rows\" leaves such rows out";
+        faults.extend(missing.iter().take(VIOLATIONS_MAX).map(|row| (*row, detail.to_owned())));
     }
     match cells.into_column() {
         Ok(column) => out.columns.push((name.clone(), column)),
-        Err(Mixed::At(row, what)) => {
-            let detail = format!("a column holds numbers or strings, not both; here is {what}");
-            violations.push(Violation::new(cell(row), "invalid_value", detail));
-        }
+        Err(Mixed::At(rows, detail)) => faults.extend(rows.into_iter().map(|row| (row, detail.to_owned()))),
         Err(Mixed::TooMany(count)) => {
             let detail = format!("the column has {count} distinct strings, but at most {LEVELS_MAX} are taken");
             violations.push(Violation::new(pointer, "too_many_levels", detail).over(LEVELS_MAX, count));
         }
     }
+    faults.sort_by_key(|(row, _)| *row);
+    for (row, detail) in faults.into_iter().take(VIOLATIONS_MAX.saturating_sub(violations.len())) {
+        violations.push(Violation::new(cell(row), "invalid_value", detail));
+    }
     if !missing.is_empty() {
         out.missing.push((name, missing));
-    }
-}
-
-fn report(wrong: &[(usize, &'static str)], pointer: &str, violations: &mut Vec<Violation>) {
-    for (index, what) in wrong.iter().take(VIOLATIONS_MAX.saturating_sub(violations.len())) {
-        violations.push(not_a_number(format!("{pointer}/{index}"), what));
     }
 }
 
@@ -234,7 +223,9 @@ fn table(
     for (column, (name, cells)) in names.into_iter().zip(rows.columns).enumerate() {
         let cell = |row: usize| format!("/data/rows/{row}/{column}");
         let pointer = format!("/data/columns/{column}");
-        add(&mut out, (name, &pointer), cells, drops_rows, &cell, violations);
+        let wrong: Vec<_> =
+            rows.wrong.iter().filter(|(_, at, _)| *at == column).map(|(row, _, what)| (*row, *what)).collect();
+        add(&mut out, (name, &pointer), (cells, &wrong), drops_rows, &cell, violations);
     }
     Some(out)
 }
@@ -278,9 +269,5 @@ fn rows_of(array: Array, violations: &mut Vec<Violation>) -> Option<Rows> {
         let detail = format!("a row must be an array of numbers, not {what}");
         violations.push(Violation::new(format!("/data/rows/{index}"), "invalid_value", detail));
     }
-    let rows = array.rows?;
-    for (row, column, what) in &rows.wrong {
-        violations.push(not_a_number(format!("/data/rows/{row}/{column}"), what));
-    }
-    Some(rows)
+    array.rows
 }

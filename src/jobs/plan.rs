@@ -7,8 +7,8 @@ use super::engine::Engine;
 use super::{Draft, Plan};
 use crate::descent::{self, SpecError};
 use crate::fit::{
-    Choice, Covariance, HistoryShape, Penalty, PenaltyOn, Restarts, Setting, Spec, Spread, Start, Stop, Validation, Violation,
-    WeightKind, Weights,
+    Choice, Covariance, HistoryShape, Penalty, PenaltyOn, Restarts, Setting, Spec, Spread, Start, Stop, Validation,
+    Violation, WeightKind, Weights,
 };
 
 /// Resolves and checks a draft, and finds all that is wrong at once.

@@ -12,8 +12,8 @@ use crate::descent::{
     Predictor, Report, Spec, SpecError, Step, StopReason, Team,
 };
 use crate::fit::{
-    self, Covariance, DatasetId, DatasetInfo, FitId, FitRecord, HistoryShape, HistorySpec, Penalty, PenaltyOn, Progress, Start,
-    Status, Stop, Tenant,
+    self, Covariance, DatasetId, DatasetInfo, FitId, FitRecord, HistoryShape, HistorySpec, Penalty, PenaltyOn,
+    Progress, Start, Status, Stop, Tenant,
 };
 use crate::store::Claim;
 

@@ -1,5 +1,7 @@
 //! The store's contract as tests: one function a promise, each run against every backend.
 
+mod fixture;
+
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,66 +9,19 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{
-    Claim, Counts, Created, Finish, Finished, Heartbeat, IdempotencyKey, Lease, ListQuery, NewDataset, NewFit, Store,
+    Claim, Counts, Created, Finish, Finished, Heartbeat, IdempotencyKey, Lease, ListQuery, NewFit, Store,
     StoredCheckpoint,
 };
-use crate::descent::Dataset;
 use crate::fit::{
-    Choice, Covariance, DatasetId, DatasetInfo, EventId, EventKind, FitError, FitId, FitRecord, FitResult,
-    HistoryBlock, HistorySpec, Outcome, Penalty, PenaltyOn, Predictor, Progress, Spec, Start, Status, Stop, Tenant,
+    EventId, EventKind, FitError, FitRecord, FitResult, HistoryBlock, Outcome, Predictor, Progress, Status, Tenant,
 };
+
+pub(super) use fixture::sized;
 
 pub(super) const LEASE: Duration = Duration::from_secs(10);
 
 pub(super) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
-}
-
-pub(super) fn spec() -> Spec {
-    let choice = |kind: &str| Choice { kind: kind.into(), settings: BTreeMap::new() };
-    Spec {
-        model: choice("linear"),
-        loss: choice("squared"),
-        penalty: Penalty { l2: 0.0, l1: 0.0, on: PenaltyOn::Data },
-        optimizer: choice("gradient_descent"),
-        scaling: choice("none"),
-        start: Start::Zeros,
-        stop: Stop { max_iterations: 20, gradient_tolerance: 1e-10, loss_tolerance: 0.0, max_seconds: 60.0 },
-        weights: None,
-        seed: 1,
-        covariance: Covariance::Classical,
-        confidence: 0.95,
-        history: HistorySpec { coefficients: false },
-        bounds: Default::default(),
-        restarts: None,
-        validation: None,
-        diagnostics: false,
-        missing: Default::default(),
-    }
-}
-
-/// A fit on data that `seed` decides, of `rows` rows.
-pub(super) fn sized(seed: u32, rows: usize) -> NewFit {
-    let values: Vec<f64> = (0..rows).map(|row| row as f64 + f64::from(seed)).collect();
-    let columns = Dataset::new(vec![("x".into(), values.clone()), ("y".into(), values)]).unwrap();
-    let info = DatasetInfo {
-        id: DatasetId::new(),
-        rows: rows as u64,
-        columns: columns.names().to_vec(),
-        levels: Default::default(),
-        sha256: format!("{seed:064x}"),
-    };
-    NewFit {
-        id: FitId::new(),
-        tenant: Tenant::default(),
-        spec: Arc::new(spec()),
-        labels: Arc::default(),
-        dataset: NewDataset { info, columns: Arc::new(columns) },
-        shape: Default::default(),
-        idempotency: None,
-        created_at: at(0),
-        queue_max: 10_000,
-    }
 }
 
 pub(super) fn small(seed: u32) -> NewFit {
@@ -387,8 +342,14 @@ async fn a_cancelled_fit_without_a_worker_ends(store: Arc<dyn Store>) {
 async fn progress_and_terminal_event_are_stored(store: Arc<dyn Store>) {
     let record = created(&*store, small(1)).await;
     let claim = claimed(&*store, 1).await;
-    let progress =
-        Progress { iteration: 3, max_iterations: 20, loss: Some(0.1), gradient_norm: None, validation_loss: None, elapsed_seconds: 0.5 };
+    let progress = Progress {
+        iteration: 3,
+        max_iterations: 20,
+        loss: Some(0.1),
+        gradient_norm: None,
+        validation_loss: None,
+        elapsed_seconds: 0.5,
+    };
     store.heartbeat(Heartbeat { progress: Some(progress), ..beat_of(&claim, 2) }).await.unwrap();
     let beaten = store.fit(&record.tenant, record.id).await.unwrap().unwrap();
     assert_eq!(beaten.progress, Some(progress));

@@ -10,7 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Lease;
 use crate::fit::{
-    DatasetInfo, Event, EventId, EventKind, FitError, FitId, FitRecord, HistoryShape, Labels, Outcome, Progress, Spec, Status, Tenant,
+    DatasetInfo, Event, EventId, EventKind, FitError, FitId, FitRecord, HistoryShape, Labels, Outcome, Progress, Spec,
+    Status, Tenant,
 };
 
 /// How long an idempotency key counts from its first use.

@@ -12,8 +12,8 @@ use jiff::Timestamp;
 
 use crate::descent::Dataset;
 use crate::fit::{
-    DatasetInfo, Event, EventId, FitId, FitRecord, HistoryBlock, HistoryShape, Labels, Outcome, Predictor, Progress, Spec,
-    Status, Tenant,
+    DatasetInfo, Event, EventId, FitId, FitRecord, HistoryBlock, HistoryShape, Labels, Outcome, Predictor, Progress,
+    Spec, Status, Tenant,
 };
 
 mod codec;

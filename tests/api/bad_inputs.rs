@@ -196,7 +196,7 @@ fn settings() -> Vec<Case> {
         field("loss tolerance below 0", "/stop/loss_tolerance", json!(-1), "invalid_value"),
         field("unknown rule", "/stop/patience", json!(3), "unknown_field"),
         field("l2 below 0", "/penalty/l2", json!(-1), "invalid_value"),
-        field("l1", "/penalty/l1", json!(0.5), "unsupported_value"),
+        field("l1 below 0", "/penalty/l1", json!(-0.5), "invalid_value"),
         field("penalty on what", "/penalty/on", json!("all"), "invalid_value"),
         field("start of a foreign name", "/start", json!({"z": 1}), "invalid_value").at("/start/z"),
         field("start by a word", "/start", json!("somewhere"), "invalid_value"),

@@ -85,6 +85,9 @@ fn agree_on_one(what: &str, parameter: &Value, schema: &Value) {
         "flag" => "boolean",
         "word" | "column" => "string",
         "columns" => "array",
+        "factors" => "object",
+        // The section's own entries are compared by themselves.
+        "choice" => return assert_eq!(parameter["default"], schema["default"], "{what} default"),
         other => panic!("{other} is not a type of the catalogue"),
     };
     let main =

@@ -59,7 +59,33 @@ fn every_fault_has_its_code_and_pointer() {
             &[("limit_exceeded", "/stop/max_seconds"), ("unknown_field", "/stop/never")],
         ),
         (r#""stop": 5"#, &[("invalid_value", "/stop")]),
-        (r#""optimizer": "adam""#, &[("invalid_value", "/optimizer")]),
+        (r#""optimizer": "adamant""#, &[("invalid_value", "/optimizer")]),
+        (
+            r#""optimizer": {"kind": "adam", "schedule": {"kind": "step", "factor": 2, "often": 1}}"#,
+            &[("invalid_value", "/optimizer/schedule/factor"), ("unknown_field", "/optimizer/schedule/often")],
+        ),
+        (
+            r#""loss": {"kind": "log_loss", "class_weights": {"a": 0, "b": "x"}}"#,
+            &[("invalid_value", "/loss/class_weights/a"), ("invalid_value", "/loss/class_weights/b")],
+        ),
+        (
+            r#""bounds": {"x": {}, "w": {"min": 2, "max": 1}, "z": {"min": 0}}"#,
+            &[("missing_field", "/bounds/x"), ("invalid_value", "/bounds/w"), ("invalid_value", "/bounds/z")],
+        ),
+        (r#""restarts": 0"#, &[("invalid_value", "/restarts/starts")]),
+        (
+            r#""restarts": {"starts": 1001, "spread": "wide"}"#,
+            &[("limit_exceeded", "/restarts/starts"), ("invalid_value", "/restarts/spread")],
+        ),
+        (r#""validation": {}"#, &[("missing_field", "/validation")]),
+        (r#""validation": {"fraction": 0.5, "folds": 3}"#, &[("invalid_value", "/validation")]),
+        (r#""validation": {"folds": 3, "patience": 2}"#, &[("invalid_value", "/validation/patience")]),
+        (
+            r#""validation": {"rows": [0, -1, "2"]}"#,
+            &[("invalid_value", "/validation/rows/1"), ("invalid_value", "/validation/rows/2")],
+        ),
+        (r#""covariance": "hc9""#, &[("invalid_value", "/covariance")]),
+        (r#""missing": "guess""#, &[("invalid_value", "/missing")]),
         (
             r#""optimizer": {"kind": "gradient_descent", "learning_rate": 0}"#,
             &[("invalid_value", "/optimizer/learning_rate")],
@@ -69,10 +95,7 @@ fn every_fault_has_its_code_and_pointer() {
             &[("invalid_value", "/optimizer/learning_rate"), ("unknown_field", "/optimizer/beta")],
         ),
         (r#""optimizer": {"learning_rate": 1}"#, &[("missing_field", "/optimizer/kind")]),
-        (
-            r#""penalty": {"l2": -1, "l1": 0.5}"#,
-            &[("invalid_value", "/penalty/l2"), ("unsupported_value", "/penalty/l1")],
-        ),
+        (r#""penalty": {"l2": -1, "l1": -0.5}"#, &[("invalid_value", "/penalty/l2"), ("invalid_value", "/penalty/l1")]),
         (r#""start": {"x": 1, "z": 2, "w": null}"#, &[("invalid_value", "/start/w"), ("invalid_value", "/start/z")]),
         (r#""start": "ones""#, &[("invalid_value", "/start")]),
         (r#""weights": {"column": "v"}"#, &[("unknown_column", "/weights/column")]),

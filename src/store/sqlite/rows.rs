@@ -5,7 +5,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::fit::{DatasetId, DatasetInfo, Event, EventId, EventKind, FitId, FitRecord, HistoryShape, Progress, Status, Tenant};
+use crate::fit::{
+    DatasetId, DatasetInfo, Event, EventId, EventKind, FitId, FitRecord, HistoryShape, Progress, Status, Tenant,
+};
 use crate::store::life::{Documents, Ending, Life};
 use crate::store::{StoreError, codec};
 
