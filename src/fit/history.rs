@@ -2,15 +2,24 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a history row holds: loss and gradient norm always, coefficients where they were asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What a history row holds: loss and gradient norm always, coefficients where they were asked for. It is kept with the
+/// fit, because it follows from the data, which a reader of the history does not have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct HistoryShape {
     /// The names of the coefficients kept with every point; empty when none are kept.
     pub(crate) coefficients: Vec<String>,
     /// Whether a column of the loss on the validation rows follows those of the coefficients.
     pub(crate) validated: bool,
     /// Iterations an epoch, where batches make them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) iterations_per_epoch: Option<u64>,
+}
+
+impl HistoryShape {
+    /// How many columns beside loss and gradient norm there are.
+    pub(crate) fn columns(&self) -> usize {
+        self.coefficients.len() + usize::from(self.validated)
+    }
 }
 
 /// Consecutive points of one fit's history, by column. All columns have the length of `iterations`.

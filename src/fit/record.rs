@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{DatasetId, FitError, FitId, FitResult, Progress, Spec, Tenant};
+use super::{DatasetId, FitError, FitId, FitResult, HistoryShape, Progress, Spec, Tenant};
 
 /// Labels of a fit, for filtering lists.
 pub(crate) type Labels = BTreeMap<String, String>;
@@ -109,6 +109,8 @@ pub(crate) struct FitRecord {
     pub(crate) labels: Arc<Labels>,
     pub(crate) spec: Arc<Spec>,
     pub(crate) dataset: Arc<DatasetInfo>,
+    /// What its history holds.
+    pub(crate) shape: Arc<HistoryShape>,
     /// The last stored progress; a running fit's live progress is newer.
     pub(crate) progress: Option<Progress>,
     pub(crate) outcome: Option<Outcome>,

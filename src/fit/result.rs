@@ -151,6 +151,7 @@ pub(crate) struct Predictor {
 pub(crate) struct PredictionBand {
     pub(crate) factor: Vec<f64>,
     pub(crate) residual_standard_deviation: f64,
+    /// Infinite where the intervals are normal; a predictor is stored in binary, which can say so.
     pub(crate) degrees_of_freedom: f64,
 }
 

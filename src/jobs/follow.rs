@@ -7,11 +7,8 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::floor::Floor;
-use super::plan;
 use super::run::Ask;
-use super::worker::is_validated;
-use crate::descent::{Column, Dataset};
-use crate::fit::{FitId, FitRecord, HistoryBlock, HistoryShape, Outcome, Status, Tenant};
+use crate::fit::{FitId, FitRecord, HistoryBlock, HistoryShape, Status, Tenant};
 use crate::store::StoreError;
 
 /// How long a wake-up that never comes can delay a waiting reader.
@@ -95,42 +92,11 @@ pub(super) async fn history(
     to: u64,
 ) -> Result<Option<(HistoryShape, HistoryBlock)>, StoreError> {
     // Live first: a point that moves to the store meanwhile is then seen twice rather than never.
-    let run = floor.hub.run(id);
-    let live = run.as_ref().map(|run| run.points().clone());
+    let live = floor.hub.run(id).map(|run| run.points().clone());
     let Some(record) = floor.store.fit(tenant, id).await? else { return Ok(None) };
     let stored = floor.store.history(tenant, id, from, to).await?;
-    let coefficients = match record.spec.history.coefficients {
-        true => run.and_then(|run| run.names().map(<[String]>::to_vec)).unwrap_or_else(|| names(floor, &record)),
-        false => Vec::new(),
-    };
-    let validated = is_validated(&record.spec);
-    let rows = record.dataset.rows;
-    let iterations_per_epoch = floor.engine.iterations_per_epoch(&plan::to_numeric(&record.spec), rows);
-    let columns = coefficients.len() + usize::from(validated);
-    let block = merge(stored, &live.unwrap_or_default(), columns, from, to);
-    Ok(Some((HistoryShape { coefficients, validated, iterations_per_epoch }, block)))
-}
-
-/// What the coefficients of a fit that does not run are called: from its end, else from the columns.
-fn names(floor: &Floor, record: &FitRecord) -> Vec<String> {
-    match &record.outcome {
-        Some(Outcome::Succeeded(result) | Outcome::Cancelled(Some(result))) => {
-            return result.parameters.iter().map(|parameter| parameter.name.clone()).collect();
-        }
-        Some(Outcome::Failed(error)) => {
-            if let Some(coefficients) = &error.coefficients {
-                return coefficients.keys().cloned().collect();
-            }
-        }
-        _ => {}
-    }
-    let column = |name: &String| match record.dataset.levels.get(name) {
-        Some(levels) => (name.clone(), Column::Categories(levels.clone(), vec![0.0])),
-        None => (name.clone(), Column::Numbers(vec![0.0])),
-    };
-    let one_row = Dataset::of_columns(record.dataset.columns.iter().map(column).collect());
-    let model = plan::to_choice(&record.spec.model);
-    one_row.ok().and_then(|data| floor.engine.coefficient_names(&model, &data).ok()).unwrap_or_default()
+    let block = merge(stored, &live.unwrap_or_default(), record.shape.columns(), from, to);
+    Ok(Some(((*record.shape).clone(), block)))
 }
 
 /// Stored points, then the live ones in the range, all on the larger stride of the two.

@@ -1,7 +1,8 @@
 //! A dataset's identity: the SHA-256 of its columns in one canonical form, whatever format they came in.
 //!
 //! The form: the number of columns; each name, led by its length in bytes; the number of rows; each column's values as
-//! IEEE 754 bits; and for each column of categories its place, their number and their names, led by their length.
+//! IEEE 754 bits; for each column of categories its place, their number and their names, led by their length; and, where
+//! rows were dropped, how many: a fit tells it, so data that lost rows is not the same as data that never had them.
 //! All numbers are little-endian and eight bytes long.
 
 use std::fmt::Write;
@@ -39,6 +40,11 @@ pub(super) fn sha256(data: &Dataset) -> String {
             hash.update(level.as_bytes());
         }
     }
+    if data.rows_dropped() > 0 {
+        // No column has this place, so this is never taken for one.
+        hash.update(u64::MAX.to_le_bytes());
+        hash.update(data.rows_dropped().to_le_bytes());
+    }
     hash.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
         write!(text, "{byte:02x}").expect("a String takes every write");
         text
@@ -48,6 +54,7 @@ pub(super) fn sha256(data: &Dataset) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::descent::Column;
 
     fn data(columns: &[(&str, &[f64])]) -> Dataset {
         Dataset::new(columns.iter().map(|(name, values)| ((*name).to_owned(), values.to_vec())).collect()).unwrap()
@@ -76,6 +83,20 @@ mod tests {
             data(&[("xy", &[1.0, 0.0]), ("", &[2.0, 3.0])]),
             data(&[("x", &[1.0, 0.0, 2.0, 3.0])]),
         ] {
+            assert_ne!(base, sha256(&other));
+        }
+    }
+
+    #[test]
+    fn levels_and_dropped_rows_count_too() {
+        let of = |levels: &[&str]| {
+            let levels = levels.iter().map(|level| (*level).to_owned()).collect();
+            Dataset::of_columns(vec![("x".to_owned(), Column::Categories(levels, vec![0.0, 1.0]))]).unwrap()
+        };
+        let base = sha256(&of(&["a", "b"]));
+        assert_eq!(base, sha256(&of(&["a", "b"])));
+        let numbers = data(&[("x", &[0.0, 1.0])]);
+        for other in [of(&["a", "c"]), of(&["a", "b"]).with_rows_dropped(1), numbers] {
             assert_ne!(base, sha256(&other));
         }
     }

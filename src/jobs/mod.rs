@@ -69,6 +69,8 @@ pub(crate) struct Draft {
 pub(crate) struct Plan {
     pub(crate) spec: Spec,
     pub(crate) estimate: Estimate,
+    /// What the history will hold.
+    pub(crate) shape: HistoryShape,
 }
 
 /// What became of a submitted draft.

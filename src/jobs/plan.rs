@@ -7,15 +7,15 @@ use super::engine::Engine;
 use super::{Draft, Plan};
 use crate::descent::{self, SpecError};
 use crate::fit::{
-    Choice, Covariance, Penalty, PenaltyOn, Restarts, Setting, Spec, Spread, Start, Stop, Validation, Violation,
-    WeightKind, Weights,
+    Choice, Covariance, HistoryShape, Penalty, PenaltyOn, Restarts, Setting, Spec, Spread, Start, Stop, Validation,
+    Violation, WeightKind, Weights,
 };
 
 /// Resolves and checks a draft, and finds all that is wrong at once.
 pub(super) fn plan(engine: &dyn Engine, draft: &Draft, memory_bytes_max: u64) -> Result<Plan, Vec<Violation>> {
     let spec = engine.resolve(to_numeric(&draft.spec));
     // What follows may rely on a model that makes sense for the columns, so this one is answered alone.
-    engine.coefficient_names(&spec.model, &draft.data).map_err(|error| vec![violation(&error)])?;
+    let names = engine.coefficient_names(&spec.model, &draft.data).map_err(|error| vec![violation(&error)])?;
     let estimate = engine.estimate(&spec, &draft.data);
     let mut violations: Vec<_> = engine.check(&spec, &draft.data).iter().map(violation).collect();
     if estimate.memory_bytes > memory_bytes_max {
@@ -23,7 +23,21 @@ pub(super) fn plan(engine: &dyn Engine, draft: &Draft, memory_bytes_max: u64) ->
         let detail = format!("the fit would need {needed} bytes of memory, {allowed} are allowed");
         violations.push(Violation::new("/model", "memory_budget", detail).over(allowed, needed));
     }
-    if violations.is_empty() { Ok(Plan { spec: from_numeric(spec, &draft.spec), estimate }) } else { Err(violations) }
+    if !violations.is_empty() {
+        return Err(violations);
+    }
+    let shape = shape(engine, &spec, draft, names);
+    Ok(Plan { spec: from_numeric(spec, &draft.spec), estimate, shape })
+}
+
+/// What the history of this fit will hold.
+fn shape(engine: &dyn Engine, spec: &descent::Spec, draft: &Draft, names: Vec<String>) -> HistoryShape {
+    HistoryShape {
+        coefficients: if draft.spec.history.coefficients { names } else { Vec::new() },
+        // Folds judge when the descent has ended.
+        validated: draft.spec.validation.as_ref().is_some_and(|validation| validation.folds.is_none()),
+        iterations_per_epoch: engine.iterations_per_epoch(spec, draft.data.rows() as u64),
+    }
 }
 
 /// The numeric form of a specification.
@@ -221,6 +235,22 @@ mod tests {
         draft.spec.stop.max_seconds = 7.5;
         let plan = plan(&Script::default(), &draft, u64::MAX).unwrap();
         assert_eq!(plan.spec, draft.spec);
+        assert_eq!(plan.shape.coefficients, ["x", "intercept"]);
+    }
+
+    #[test]
+    fn rows_that_judge_during_the_descent_are_in_its_history_and_folds_are_not() {
+        for (validation, expected) in [
+            (Validation { fraction: Some(0.5), seed: Some(1), ..Validation::default() }, true),
+            (Validation { folds: Some(3), seed: Some(1), ..Validation::default() }, false),
+        ] {
+            let mut draft = draft(1);
+            draft.spec.validation = Some(validation);
+            let plan = plan(&Script::default(), &draft, u64::MAX).unwrap();
+            assert_eq!(plan.shape, HistoryShape { validated: expected, ..HistoryShape::default() });
+            let document = serde_json::to_string(&plan.spec).unwrap();
+            assert_eq!(serde_json::from_str::<Spec>(&document).unwrap(), plan.spec);
+        }
     }
 
     #[test]

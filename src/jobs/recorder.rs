@@ -4,7 +4,7 @@
 //! The stride depends on the iteration alone, so a fit that was interrupted keeps the points that it would have kept.
 
 use crate::descent::Step;
-use crate::fit::HistoryBlock;
+use crate::fit::{HistoryBlock, HistoryShape};
 
 /// Values (loss, gradient norm and coefficients) a point may have before fewer points are kept.
 const POINT_VALUES: u64 = 8;
@@ -21,13 +21,12 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    /// For at most `points_max` points (at least 2) of `coefficients` coefficients each, with or without the loss on the
-    /// validation rows; fewer where points are large.
-    pub(super) fn new(coefficients: usize, validated: bool, points_max: u64) -> Self {
-        let coefficients = coefficients + usize::from(validated);
-        let values = 2 + coefficients as u64;
+    /// For at most `points_max` points (at least 2) of this shape; fewer where points are large.
+    pub(super) fn new(shape: &HistoryShape, points_max: u64) -> Self {
+        let values = 2 + shape.columns() as u64;
         let points_max = points_max.min(points_max.saturating_mul(POINT_VALUES) / values).max(2);
-        Self { tail: HistoryBlock::new(coefficients, 1), points_max, full_at: points_max, last: None, validated }
+        let tail = HistoryBlock::new(shape.columns(), 1);
+        Self { tail, points_max, full_at: points_max, last: None, validated: shape.validated }
     }
 
     /// Records the step, if it is on the stride and finite.
@@ -87,7 +86,7 @@ impl Recorder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jobs::scripted::At;
+    use crate::jobs::scripted::{At, wide};
 
     fn recorded(recorder: &mut Recorder, iterations: u64, drain_every: u64) -> HistoryBlock {
         let mut block = HistoryBlock::new(0, 1);
@@ -103,7 +102,7 @@ mod tests {
 
     #[test]
     fn every_iteration_is_kept_while_there_is_room() {
-        let block = recorded(&mut Recorder::new(0, false, 21), 20, 7);
+        let block = recorded(&mut Recorder::new(&wide(0), 21), 20, 7);
         assert_eq!(block.iterations, (0..=20).collect::<Vec<_>>());
         assert_eq!(block.loss[20].to_bits(), At::iteration(20).loss().to_bits());
         assert_eq!(block.stride, 1);
@@ -112,10 +111,10 @@ mod tests {
     #[test]
     fn one_point_too_many_doubles_the_stride_however_often_the_buffer_moves() {
         for drain_every in [1, 3, 1_000] {
-            let block = recorded(&mut Recorder::new(0, false, 21), 21, drain_every);
+            let block = recorded(&mut Recorder::new(&wide(0), 21), 21, drain_every);
             assert_eq!(block.stride, 2);
             assert_eq!(block.iterations, (0..=20).step_by(2).collect::<Vec<_>>());
-            let block = recorded(&mut Recorder::new(0, false, 21), 1_000, drain_every);
+            let block = recorded(&mut Recorder::new(&wide(0), 21), 1_000, drain_every);
             assert_eq!(block.stride, 64);
             assert_eq!(block.iterations, (0..=960).step_by(64).collect::<Vec<_>>());
         }
@@ -123,7 +122,7 @@ mod tests {
 
     #[test]
     fn the_last_point_stays_though_it_is_off_the_stride() {
-        let mut recorder = Recorder::new(0, false, 4);
+        let mut recorder = Recorder::new(&wide(0), 4);
         let mut block = recorded(&mut recorder, 9, 2);
         recorder.close(9, 0.5, 0.25, &[], None);
         recorder.close(9, 7.0, 7.0, &[], None);
@@ -134,7 +133,7 @@ mod tests {
 
     #[test]
     fn wide_points_are_fewer_and_values_that_are_not_finite_are_left_out() {
-        let mut recorder = Recorder::new(14, false, 100);
+        let mut recorder = Recorder::new(&wide(14), 100);
         assert_eq!(recorder.points_max, 50);
         let mut block = HistoryBlock::new(14, 1);
         recorder.close(1, 1.0, 1.0, &[2.0; 14], None);
@@ -143,5 +142,16 @@ mod tests {
         recorder.drain_into(&mut block);
         assert_eq!(block.iterations, [1]);
         assert_eq!(block.coefficients, vec![vec![2.0]; 14]);
+    }
+
+    #[test]
+    fn a_shape_with_a_validation_loss_keeps_it_and_takes_no_point_without() {
+        let shape = HistoryShape { validated: true, ..HistoryShape::default() };
+        let (mut recorder, mut block) = (Recorder::new(&shape, 100), HistoryBlock::new(shape.columns(), 1));
+        recorder.record(&At::judged(1, 0.75));
+        recorder.record(&At::iteration(2));
+        recorder.close(3, 1.0, 1.0, &[], Some(0.5));
+        recorder.drain_into(&mut block);
+        assert_eq!((block.iterations, block.coefficients), (vec![1, 3], vec![vec![0.75, 0.5]]));
     }
 }

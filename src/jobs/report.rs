@@ -133,7 +133,7 @@ fn validation(found: descent::ValidationReport) -> Option<ValidationResult> {
         loss_standard_deviation: found.loss_standard_deviation.and_then(finite),
         best_iteration: found.best_iteration,
         metrics: metrics(found.metrics),
-        folds: found.folds,
+        folds: Some(found.folds).filter(|losses| losses.iter().all(|loss| loss.is_finite())).unwrap_or_default(),
     })
 }
 
@@ -192,11 +192,12 @@ fn parameter(report: &Report, inference: Option<&Inference>, at: usize) -> Param
 }
 
 fn band(band: descent::Band) -> Option<PredictionBand> {
-    let scalars = [band.residual_standard_deviation, band.degrees_of_freedom];
-    let finite = band.factor.iter().chain(&scalars).all(|value| value.is_finite());
-    finite.then_some(PredictionBand {
+    let scale = band.residual_standard_deviation;
+    let whole = band.factor.iter().chain([&scale]).all(|value| value.is_finite());
+    // Infinitely many degrees of freedom are those of a normal distribution.
+    (whole && !band.degrees_of_freedom.is_nan()).then_some(PredictionBand {
         factor: band.factor,
-        residual_standard_deviation: band.residual_standard_deviation,
+        residual_standard_deviation: scale,
         degrees_of_freedom: band.degrees_of_freedom,
     })
 }

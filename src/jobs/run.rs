@@ -2,7 +2,7 @@
 //! history that is not stored yet.
 
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -30,7 +30,6 @@ pub(super) struct Run {
     asked: AtomicU8,
     live: watch::Sender<Live>,
     points: Mutex<HistoryBlock>,
-    names: OnceLock<Vec<String>>,
     lease_until: Mutex<Timestamp>,
 }
 
@@ -38,7 +37,7 @@ impl Run {
     pub(super) fn new(id: FitId, attempt: u32, live: watch::Sender<Live>, lease_until: Timestamp) -> Self {
         let points = Mutex::new(HistoryBlock { stride: 1, ..HistoryBlock::default() });
         let asked = AtomicU8::new(Ask::Nothing as u8);
-        Self { id, attempt, asked, live, points, names: OnceLock::new(), lease_until: Mutex::new(lease_until) }
+        Self { id, attempt, asked, live, points, lease_until: Mutex::new(lease_until) }
     }
 
     /// Asks; the run answers at its next step.
@@ -64,16 +63,6 @@ impl Run {
     /// The newest progress, if any was shown.
     pub(super) fn progress(&self) -> Option<Progress> {
         self.live.borrow().progress.map(|(_, progress)| progress)
-    }
-
-    /// Says what the columns of the points are called.
-    pub(super) fn name(&self, names: Vec<String>) {
-        self.names.get_or_init(|| names);
-    }
-
-    /// What they are called, once that is known.
-    pub(super) fn names(&self) -> Option<&[String]> {
-        self.names.get().map(Vec::as_slice)
     }
 
     /// The points that are not known to be stored.

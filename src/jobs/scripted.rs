@@ -12,8 +12,8 @@ use crate::descent::{
     Predictor, Report, Spec, SpecError, Step, StopReason, Team,
 };
 use crate::fit::{
-    self, Covariance, DatasetId, DatasetInfo, FitId, FitRecord, HistorySpec, Penalty, PenaltyOn, Progress, Start,
-    Status, Stop, Tenant,
+    self, Covariance, DatasetId, DatasetInfo, FitId, FitRecord, HistoryShape, HistorySpec, Penalty, PenaltyOn,
+    Progress, Start, Status, Stop, Tenant,
 };
 use crate::store::Claim;
 
@@ -91,13 +91,23 @@ impl Engine for Script {
     }
 }
 
-/// A step whose every value follows from its iteration.
-pub(super) struct At(u64);
+/// A step whose every value follows from its iteration, but for the validation loss.
+pub(super) struct At(u64, Option<f64>);
 
 impl At {
     pub(super) fn iteration(iteration: u64) -> Self {
-        Self(iteration)
+        Self(iteration, None)
     }
+
+    pub(super) fn judged(iteration: u64, validation_loss: f64) -> Self {
+        Self(iteration, Some(validation_loss))
+    }
+}
+
+/// A history of so many coefficients.
+pub(super) fn wide(coefficients: usize) -> HistoryShape {
+    let names = (0..coefficients).map(|at| format!("c{at}")).collect();
+    HistoryShape { coefficients: names, ..HistoryShape::default() }
 }
 
 impl Step for At {
@@ -118,7 +128,7 @@ impl Step for At {
     }
 
     fn validation_loss(&self) -> Option<f64> {
-        None
+        self.1
     }
 
     fn coefficients(&self) -> Vec<f64> {
@@ -138,7 +148,7 @@ impl Step for At {
 /// Steps from one iteration to another, both observed, or as far as the observer lets it.
 pub(super) fn descend(from: u64, to: u64, observer: &mut dyn Observer) -> Outcome {
     for iteration in from..=to {
-        if let Control::Stop(reason) = observer.observe(&At(iteration)) {
+        if let Control::Stop(reason) = observer.observe(&At::iteration(iteration)) {
             return Outcome::Stopped(Box::new(report(reason, iteration)));
         }
     }
@@ -146,7 +156,7 @@ pub(super) fn descend(from: u64, to: u64, observer: &mut dyn Observer) -> Outcom
 }
 
 pub(super) fn report(stop_reason: StopReason, iterations: u64) -> Report {
-    let step = At(iterations);
+    let step = At::iteration(iterations);
     Report {
         learning_rate: None,
         stop_reason,
@@ -216,6 +226,7 @@ pub(super) fn progress(iteration: u64) -> Progress {
         max_iterations: 1_000,
         loss: Some(1.0),
         gradient_norm: None,
+        validation_loss: None,
         elapsed_seconds: iteration as f64 / 10.0,
     }
 }
@@ -244,6 +255,7 @@ pub(super) fn claim(attempt: u32) -> Claim {
             labels: Arc::default(),
             spec: Arc::new(draft.spec),
             dataset: Arc::new(info),
+            shape: Arc::default(),
             progress: None,
             outcome: None,
             cancel_requested: false,

@@ -127,6 +127,7 @@ impl Store for Shelf {
             labels: fit.labels,
             spec: fit.spec,
             dataset: Arc::new(fit.dataset.info),
+            shape: fit.shape,
             progress: None,
             outcome: None,
             cancel_requested: false,

@@ -56,13 +56,13 @@ pub(super) struct Watcher<'a> {
     recorder: Recorder,
     event: EventId,
     looks: Looks,
+    /// Between two recorded iterations: what is due by the clock there is the deadline alone.
+    pulses: Looks,
     shown_at: Duration,
     kept_at: Duration,
     newest: Option<Progress>,
     /// Where an interrupted run goes on.
     checkpoint: Option<Checkpoint>,
-    /// Iterations that were not recorded.
-    pulses: u32,
 }
 
 /// When the clock is read next.
@@ -98,11 +98,11 @@ impl<'a> Watcher<'a> {
             recorder,
             event: EventId::first_of_attempt(run.attempt),
             looks: Looks { stride: 1, left: 1, last: now },
+            pulses: Looks { stride: 1, left: 1, last: now },
             shown_at: now,
             kept_at: now,
             newest: None,
             checkpoint: None,
-            pulses: 0,
         }
     }
 
@@ -112,7 +112,7 @@ impl<'a> Watcher<'a> {
         self.looks.took(now);
         self.recorder.drain_into(&mut self.run.points());
         let elapsed = self.terms.before + now;
-        if !self.terms.max_seconds.is_zero() && elapsed >= self.terms.max_seconds {
+        if self.is_late(elapsed) {
             return Control::Stop(StopReason::MaxSeconds);
         }
         if now - self.shown_at >= self.terms.progress_interval {
@@ -128,12 +128,17 @@ impl<'a> Watcher<'a> {
         Control::Continue
     }
 
+    fn is_late(&self, elapsed: Duration) -> bool {
+        !self.terms.max_seconds.is_zero() && elapsed >= self.terms.max_seconds
+    }
+
     fn progress(&mut self, step: &dyn Step, elapsed: Duration) -> Progress {
         let progress = Progress {
             iteration: step.iteration(),
             max_iterations: self.terms.max_iterations,
             loss: finite(step.loss()),
             gradient_norm: finite(step.gradient_norm()),
+            validation_loss: step.validation_loss().and_then(finite),
             elapsed_seconds: elapsed.as_secs_f64(),
         };
         self.newest = Some(progress);
@@ -145,9 +150,9 @@ impl<'a> Watcher<'a> {
     pub(super) fn end(mut self, outcome: Option<&Outcome>) -> Watched {
         let elapsed = self.terms.before + self.clock.elapsed();
         if let Some(Outcome::Stopped(report)) = outcome {
+            let judged = report.validation.as_ref().map(|validation| validation.loss);
             // An interrupted run is not at its end: its last point is on the stride or none.
             if report.stop_reason != StopReason::Interrupted {
-                let judged = report.validation.as_ref().map(|validation| validation.loss);
                 self.recorder.close(report.iterations, report.loss, report.gradient_norm, &report.coefficients, judged);
             }
             self.newest = Some(Progress {
@@ -155,6 +160,7 @@ impl<'a> Watcher<'a> {
                 max_iterations: self.terms.max_iterations,
                 loss: finite(report.loss),
                 gradient_norm: finite(report.gradient_norm),
+                validation_loss: judged.and_then(finite),
                 elapsed_seconds: elapsed.as_secs_f64(),
             });
         }
@@ -165,6 +171,7 @@ impl<'a> Watcher<'a> {
                 max_iterations: self.terms.max_iterations,
                 loss: divergence.loss.and_then(finite),
                 gradient_norm: None,
+                validation_loss: None,
                 elapsed_seconds: elapsed.as_secs_f64(),
             });
         }
@@ -181,13 +188,14 @@ impl Observer for Watcher<'_> {
             Ask::Cancel => return Control::Stop(StopReason::Cancelled),
             Ask::Drop | Ask::Interrupt => return Control::Stop(StopReason::Interrupted),
         }
-        self.pulses = self.pulses.wrapping_add(1);
-        let late = || self.terms.before + self.clock.elapsed() >= self.terms.max_seconds;
-        // A batch costs far more than a step: one look at the clock in 16 is cheap beside it.
-        if self.pulses.is_multiple_of(16) && !self.terms.max_seconds.is_zero() && late() {
-            return Control::Stop(StopReason::MaxSeconds);
+        // A batch may take microseconds or seconds, so the clock decides how often it is read.
+        self.pulses.left -= 1;
+        if self.pulses.left > 0 {
+            return Control::Continue;
         }
-        Control::Continue
+        let now = self.clock.elapsed();
+        self.pulses.took(now);
+        if self.is_late(self.terms.before + now) { Control::Stop(StopReason::MaxSeconds) } else { Control::Continue }
     }
 
     fn observe(&mut self, step: &dyn Step) -> Control {

@@ -16,7 +16,7 @@ use super::team::Borrowers;
 use super::watcher::{Terms, Watched, Watcher};
 use super::{plan, report};
 use crate::descent::{self, NUMERICS_VERSION, Outcome, StopReason};
-use crate::fit::{HistoryBlock, Spec};
+use crate::fit::HistoryBlock;
 use crate::store::{Claim, Finish, Finished, Heartbeat, StoreError};
 
 /// The wait before a last write is tried again doubles from here …
@@ -104,13 +104,7 @@ fn compute(
     let before = [stored.map(|at| at.elapsed_seconds), record.progress.map(|at| at.elapsed_seconds)];
     let before = before.into_iter().flatten().fold(0.0, f64::max);
     let resume = stored.filter(|at| at.numerics_version == NUMERICS_VERSION).cloned().map(keeper::from_stored);
-    let names = match record.spec.history.coefficients {
-        true => floor.engine.coefficient_names(&spec.model, &claim.dataset).unwrap_or_default(),
-        false => Vec::new(),
-    };
-    let validated = is_validated(&record.spec);
-    *run.points() = HistoryBlock::new(names.len() + usize::from(validated), 1);
-    run.name(names.clone());
+    *run.points() = HistoryBlock::new(record.shape.columns(), 1);
     let terms = Terms {
         max_iterations: spec.stop.max_iterations,
         before: seconds(before),
@@ -118,7 +112,7 @@ fn compute(
         progress_interval: floor.settings.progress_interval,
         heartbeat: floor.settings.heartbeat,
     };
-    let recorder = Recorder::new(names.len(), validated, floor.settings.history_points_max);
+    let recorder = Recorder::new(&record.shape, floor.settings.history_points_max);
     let clock = Instant::now();
     let mut watcher = Watcher::new(run, &clock, keeper, recorder, terms);
     let team = Borrowers::new(&floor.permits, run);
@@ -133,11 +127,6 @@ fn compute(
     });
     let watched = watcher.end(outcome.as_ref().ok());
     (outcome, watched)
-}
-
-/// Whether the loss on rows that judge is part of the history.
-pub(super) fn is_validated(spec: &Spec) -> bool {
-    spec.validation.as_ref().is_some_and(|validation| validation.folds.is_none())
 }
 
 fn finish(floor: &Floor, running: &Running<'_>, claim: &Claim, outcome: Result<Outcome, String>, watched: &Watched) {

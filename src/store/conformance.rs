@@ -342,8 +342,14 @@ async fn a_cancelled_fit_without_a_worker_ends(store: Arc<dyn Store>) {
 async fn progress_and_terminal_event_are_stored(store: Arc<dyn Store>) {
     let record = created(&*store, small(1)).await;
     let claim = claimed(&*store, 1).await;
-    let progress =
-        Progress { iteration: 3, max_iterations: 20, loss: Some(0.1), gradient_norm: None, elapsed_seconds: 0.5 };
+    let progress = Progress {
+        iteration: 3,
+        max_iterations: 20,
+        loss: Some(0.1),
+        gradient_norm: None,
+        validation_loss: None,
+        elapsed_seconds: 0.5,
+    };
     store.heartbeat(Heartbeat { progress: Some(progress), ..beat_of(&claim, 2) }).await.unwrap();
     let beaten = store.fit(&record.tenant, record.id).await.unwrap().unwrap();
     assert_eq!(beaten.progress, Some(progress));

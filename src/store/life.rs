@@ -10,7 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Lease;
 use crate::fit::{
-    DatasetInfo, Event, EventId, EventKind, FitError, FitId, FitRecord, Labels, Outcome, Progress, Spec, Status, Tenant,
+    DatasetInfo, Event, EventId, EventKind, FitError, FitId, FitRecord, HistoryShape, Labels, Outcome, Progress, Spec,
+    Status, Tenant,
 };
 
 /// How long an idempotency key counts from its first use.
@@ -54,6 +55,7 @@ pub(super) struct Documents {
     pub(super) labels: Arc<Labels>,
     pub(super) spec: Arc<Spec>,
     pub(super) dataset: Arc<DatasetInfo>,
+    pub(super) shape: Arc<HistoryShape>,
     pub(super) progress: Option<Progress>,
     pub(super) outcome: Option<Outcome>,
 }
@@ -183,6 +185,7 @@ impl Life {
             labels: documents.labels,
             spec: documents.spec,
             dataset: documents.dataset,
+            shape: documents.shape,
             progress: documents.progress,
             outcome: documents.outcome,
             cancel_requested: self.cancel_requested,

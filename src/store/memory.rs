@@ -161,7 +161,14 @@ impl Store for MemoryStore {
         let kept = Kept {
             tenant: fit.tenant,
             life: Life::new(fit.created_at),
-            documents: Documents { labels: fit.labels, spec: fit.spec, dataset, progress: None, outcome: None },
+            documents: Documents {
+                labels: fit.labels,
+                spec: fit.spec,
+                dataset,
+                shape: fit.shape,
+                progress: None,
+                outcome: None,
+            },
             events: vec![Event { id: EventId::QUEUED, kind: EventKind::Queued, at: fit.created_at }],
             history: series::empty(),
             checkpoint: None,

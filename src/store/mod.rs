@@ -12,8 +12,8 @@ use jiff::Timestamp;
 
 use crate::descent::Dataset;
 use crate::fit::{
-    DatasetInfo, Event, EventId, FitId, FitRecord, HistoryBlock, Labels, Outcome, Predictor, Progress, Spec, Status,
-    Tenant,
+    DatasetInfo, Event, EventId, FitId, FitRecord, HistoryBlock, HistoryShape, Labels, Outcome, Predictor, Progress,
+    Spec, Status, Tenant,
 };
 
 mod codec;
@@ -52,6 +52,8 @@ pub(crate) struct NewFit {
     pub(crate) spec: Arc<Spec>,
     pub(crate) labels: Arc<Labels>,
     pub(crate) dataset: NewDataset,
+    /// What the history will hold.
+    pub(crate) shape: Arc<HistoryShape>,
     pub(crate) idempotency: Option<IdempotencyKey>,
     pub(crate) created_at: Timestamp,
     /// How many queued fits there may be, this one included.

@@ -81,7 +81,7 @@ fn page(shape: HistoryShape, block: &HistoryBlock, range: Range) -> Page {
     let mut chosen = block.iterations.iter().copied().filter(|&iteration| wanted(iteration));
     let last = chosen.by_ref().take(range.limit).last();
     let next = chosen.next();
-    let mut kept = HistoryBlock::new(shape.coefficients.len() + usize::from(shape.validated), block.stride);
+    let mut kept = HistoryBlock::new(shape.columns(), block.stride);
     if let Some(last) = last {
         kept.extend_where(block, |iteration| iteration <= last && wanted(iteration));
     }

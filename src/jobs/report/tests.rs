@@ -104,3 +104,28 @@ fn a_predictor_comes_back_as_it_went() {
     let (_, predictor) = ending(descent::Outcome::Stopped(Box::new(found)), Covariance::Classical);
     assert_eq!(to_numeric(predictor.unwrap()), expected);
 }
+
+#[test]
+fn a_normal_band_is_kept_though_its_degrees_of_freedom_are_infinite() {
+    let mut found = report(StopReason::GradientTolerance, 2);
+    let band = Band { factor: vec![1.0], residual_standard_deviation: 1.0, degrees_of_freedom: f64::INFINITY };
+    found.predictor.band = Some(band.clone());
+    let (_, predictor) = ending(descent::Outcome::Stopped(Box::new(found)), Covariance::Classical);
+    assert_eq!(to_numeric(predictor.unwrap()).band, Some(band));
+}
+
+#[test]
+fn folds_whose_losses_are_not_all_finite_are_left_out() {
+    let mut found = report(StopReason::GradientTolerance, 2);
+    found.validation = Some(descent::ValidationReport {
+        rows: 4,
+        loss: 0.5,
+        loss_standard_deviation: Some(f64::NAN),
+        best_iteration: None,
+        metrics: descent::Metrics { degrees_of_freedom: 4.0, ..descent::Metrics::default() },
+        folds: vec![0.25, f64::INFINITY],
+    });
+    let (outcome, _) = ending(descent::Outcome::Stopped(Box::new(found)), Covariance::Classical);
+    let text = serde_json::to_value(&**outcome.result().unwrap()).unwrap();
+    assert_eq!(text["validation"], serde_json::json!({"rows": 4, "loss": 0.5, "metrics": {"degrees_of_freedom": 4.0}}));
+}

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::fit::FitId;
-use crate::jobs::scripted::{At, report};
+use crate::jobs::scripted::{At, report, wide};
 
 /// A clock that goes on by so much at each step, and counts how often it is read.
 struct FakeClock {
@@ -70,7 +70,7 @@ fn watch_steps(watcher: &mut Watcher<'_>, clock: &FakeClock, each: Duration, cou
 #[test]
 fn cheap_steps_read_the_clock_seldom_and_slow_ones_every_time() {
     let (run, clock, mut keeper) = (run(), clock(), FakeKeeper::default());
-    let mut watcher = Watcher::new(&run, &clock, &mut keeper, Recorder::new(0, false, 1_000_000), terms());
+    let mut watcher = Watcher::new(&run, &clock, &mut keeper, Recorder::new(&wide(0), 1_000_000), terms());
     watch_steps(&mut watcher, &clock, Duration::from_nanos(30), 100_000);
     assert!((100_000 / LOOK_STRIDE_MAX..500).contains(&clock.reads.get()), "{} reads", clock.reads.get());
 
@@ -84,7 +84,7 @@ fn cheap_steps_read_the_clock_seldom_and_slow_ones_every_time() {
 fn the_deadline_counts_the_time_of_earlier_attempts() {
     let (run, clock, mut keeper) = (run(), clock(), FakeKeeper::default());
     let terms = Terms { before: Duration::from_secs(50), max_seconds: Duration::from_secs(60), ..terms() };
-    let mut watcher = Watcher::new(&run, &clock, &mut keeper, Recorder::new(0, false, 1_000), terms);
+    let mut watcher = Watcher::new(&run, &clock, &mut keeper, Recorder::new(&wide(0), 1_000), terms);
     let stop = watch_steps(&mut watcher, &clock, Duration::from_secs(1), 100);
     assert_eq!(stop, Some((9, StopReason::MaxSeconds)));
     let watched = watcher.end(None);
@@ -94,7 +94,7 @@ fn the_deadline_counts_the_time_of_earlier_attempts() {
 #[test]
 fn progress_is_shown_once_an_interval_with_growing_ids() {
     let (run, clock, mut keeper) = (run(), clock(), FakeKeeper::default());
-    let mut watcher = Watcher::new(&run, &clock, &mut keeper, Recorder::new(0, false, 1_000), terms());
+    let mut watcher = Watcher::new(&run, &clock, &mut keeper, Recorder::new(&wide(0), 1_000), terms());
     watch_steps(&mut watcher, &clock, Duration::from_millis(50), 21);
     let progress = run.progress().unwrap();
     assert_eq!((progress.iteration, progress.max_iterations), (19, 1_000_000));
@@ -109,7 +109,7 @@ fn progress_is_shown_once_an_interval_with_growing_ids() {
 #[test]
 fn a_fit_that_ends_within_one_interval_shows_and_keeps_nothing() {
     let (run, clock, mut keeper) = (run(), clock(), FakeKeeper::default());
-    let mut watcher = Watcher::new(&run, &clock, &mut keeper, Recorder::new(0, false, 1_000), terms());
+    let mut watcher = Watcher::new(&run, &clock, &mut keeper, Recorder::new(&wide(0), 1_000), terms());
     watch_steps(&mut watcher, &clock, Duration::from_millis(1), 100);
     let end = watcher.end(Some(&Outcome::Stopped(Box::new(report(StopReason::MaxIterations, 99)))));
     assert!(run.progress().is_none() && keeper.kept.is_empty());
@@ -120,14 +120,14 @@ fn a_fit_that_ends_within_one_interval_shows_and_keeps_nothing() {
 #[test]
 fn a_heartbeat_carries_the_step_and_waits_for_the_one_before() {
     let (run, clock, mut keeper) = (run(), clock(), FakeKeeper::default());
-    let mut watcher = Watcher::new(&run, &clock, &mut keeper, Recorder::new(0, false, 1_000), terms());
+    let mut watcher = Watcher::new(&run, &clock, &mut keeper, Recorder::new(&wide(0), 1_000), terms());
     watch_steps(&mut watcher, &clock, Duration::from_secs(1), 12);
     watcher.end(None);
     let iterations: Vec<_> = keeper.kept.iter().map(|(progress, at)| (progress.iteration, at.iteration)).collect();
     assert_eq!(iterations, [(4, 4), (9, 9)]);
 
     let (clock, mut busy) = (self::clock(), FakeKeeper { busy: true, ..FakeKeeper::default() });
-    let mut watcher = Watcher::new(&run, &clock, &mut busy, Recorder::new(0, false, 1_000), terms());
+    let mut watcher = Watcher::new(&run, &clock, &mut busy, Recorder::new(&wide(0), 1_000), terms());
     watch_steps(&mut watcher, &clock, Duration::from_secs(1), 12);
     watcher.end(None);
     assert!(busy.kept.is_empty());
@@ -141,7 +141,7 @@ fn every_ask_is_answered_at_the_next_step_whatever_the_clock() {
         (Ask::Drop, StopReason::Interrupted, false),
     ] {
         let (run, clock, mut keeper) = (run(), clock(), FakeKeeper::default());
-        let mut watcher = Watcher::new(&run, &clock, &mut keeper, Recorder::new(0, false, 1_000_000), terms());
+        let mut watcher = Watcher::new(&run, &clock, &mut keeper, Recorder::new(&wide(0), 1_000_000), terms());
         watch_steps(&mut watcher, &clock, Duration::from_nanos(30), 10_000);
         run.ask(ask);
         assert_eq!(watcher.observe(&At::iteration(10_000)), Control::Stop(reason));
@@ -149,4 +149,42 @@ fn every_ask_is_answered_at_the_next_step_whatever_the_clock() {
         assert_eq!(end.checkpoint.map(|at| at.iteration), resumable.then_some(10_000));
         assert_eq!(run.points().iterations.last(), Some(&10_000));
     }
+}
+
+#[test]
+fn a_pulse_answers_every_ask_and_keeps_what_was_kept() {
+    for (ask, reason) in [
+        (Ask::Cancel, StopReason::Cancelled),
+        (Ask::Interrupt, StopReason::Interrupted),
+        (Ask::Drop, StopReason::Interrupted),
+    ] {
+        let (run, clock, mut keeper) = (run(), clock(), FakeKeeper::default());
+        let mut watcher = Watcher::new(&run, &clock, &mut keeper, Recorder::new(&wide(0), 1_000), terms());
+        watch_steps(&mut watcher, &clock, Duration::from_secs(6), 2);
+        assert_eq!(watcher.pulse(), Control::Continue);
+        run.ask(ask);
+        assert_eq!(watcher.pulse(), Control::Stop(reason));
+        let end = watcher.end(Some(&Outcome::Stopped(Box::new(report(StopReason::Interrupted, 5)))));
+        assert!(end.checkpoint.is_none());
+        assert_eq!(run.points().iterations, [0, 1], "a pulse records nothing");
+        assert_eq!(keeper.kept.len(), 2);
+    }
+}
+
+#[test]
+fn pulses_keep_the_deadline_and_leave_progress_to_the_steps() {
+    let (run, clock, mut keeper) = (run(), clock(), FakeKeeper::default());
+    let terms = Terms { max_seconds: Duration::from_secs(60), ..terms() };
+    let mut watcher = Watcher::new(&run, &clock, &mut keeper, Recorder::new(&wide(0), 1_000), terms);
+    let mut stop = None;
+    for iteration in 0..1_000_u64 {
+        clock.now.set(clock.now.get() + Duration::from_millis(100));
+        let control = if iteration % 20 == 0 { watcher.observe(&At::iteration(iteration)) } else { watcher.pulse() };
+        if let Control::Stop(reason) = control {
+            stop = Some((iteration, reason));
+            break;
+        }
+    }
+    assert_eq!(stop, Some((599, StopReason::MaxSeconds)));
+    assert_eq!(run.progress().unwrap().iteration, 580);
 }

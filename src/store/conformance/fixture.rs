@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::at;
 use crate::descent::Dataset;
 use crate::fit::{
-    Choice, Covariance, DatasetId, DatasetInfo, FitId, HistorySpec, Penalty, PenaltyOn, Spec, Start, Stop, Tenant,
+    Choice, Covariance, DatasetId, DatasetInfo, FitId, HistoryShape, HistorySpec, Penalty, PenaltyOn, Spec, Start,
+    Stop, Tenant,
 };
 use crate::store::{NewDataset, NewFit};
 
@@ -50,6 +51,7 @@ pub(in crate::store) fn sized(seed: u32, rows: usize) -> NewFit {
         spec: Arc::new(spec()),
         labels: Arc::default(),
         dataset: NewDataset { info, columns: Arc::new(columns) },
+        shape: Arc::new(HistoryShape { iterations_per_epoch: Some(4), ..HistoryShape::default() }),
         idempotency: None,
         created_at: at(0),
         queue_max: 10_000,

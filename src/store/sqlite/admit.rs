@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::blobs::PendingFile;
 use super::rows::{self, nanoseconds, whole};
 use super::writer::Write;
-use crate::fit::{DatasetId, DatasetInfo, Event, EventId, EventKind, FitId, Labels, Spec, Tenant};
+use crate::fit::{DatasetId, DatasetInfo, Event, EventId, EventKind, FitId, HistoryShape, Labels, Spec, Tenant};
 use crate::store::life::{Documents, KEY_LIFE, Life};
 use crate::store::{Counts, Created, IdempotencyKey, NewFit, StoreError, codec};
 
@@ -19,9 +19,11 @@ pub(super) struct Admission {
     labels: Arc<Labels>,
     spec: Arc<Spec>,
     info: DatasetInfo,
+    shape: Arc<HistoryShape>,
     labels_document: Vec<u8>,
     spec_document: Vec<u8>,
     info_document: Vec<u8>,
+    shape_document: Vec<u8>,
     key: Option<IdempotencyKey>,
     created_at: Timestamp,
     queue_max: u64,
@@ -43,9 +45,11 @@ impl Admission {
             labels: fit.labels.clone(),
             spec: fit.spec.clone(),
             info: fit.dataset.info.clone(),
+            shape: fit.shape.clone(),
             labels_document: codec::document("label document", &fit.labels)?,
             spec_document: codec::document("specification", &fit.spec)?,
             info_document: codec::document("dataset description", &fit.dataset.info)?,
+            shape_document: codec::document("history description", &fit.shape)?,
             key: fit.idempotency.clone(),
             created_at: fit.created_at,
             queue_max: fit.queue_max,
@@ -76,6 +80,7 @@ pub(super) fn create(write: &mut Write<'_>, new: &Admission, columns: Columns) -
         labels: new.labels.clone(),
         spec: new.spec.clone(),
         dataset: Arc::new(dataset),
+        shape: new.shape.clone(),
         progress: None,
         outcome: None,
     };
@@ -174,8 +179,8 @@ fn refer(write: &mut Write<'_>, new: &Admission, columns: Columns) -> Result<Opt
 fn insert(connection: &Connection, new: &Admission, life: &Life, dataset: DatasetId) -> Result<(), StoreError> {
     let mut statement = connection.prepare_cached(
         "INSERT INTO fit (id, tenant, version, status, attempt, cancel_requested, created_at, lost_leases, last_event,
-             dataset, labels, spec)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+             dataset, labels, spec, shape)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?;
     statement.execute(params![
         new.id.as_bytes(),
@@ -190,6 +195,7 @@ fn insert(connection: &Connection, new: &Admission, life: &Life, dataset: Datase
         dataset.as_bytes(),
         new.labels_document,
         new.spec_document,
+        new.shape_document,
     ])?;
     Ok(())
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::fit::{DatasetId, DatasetInfo, Event, EventId, EventKind, FitId, FitRecord, Progress, Status, Tenant};
+use crate::fit::{
+    DatasetId, DatasetInfo, Event, EventId, EventKind, FitId, FitRecord, HistoryShape, Progress, Status, Tenant,
+};
 use crate::store::life::{Documents, Ending, Life};
 use crate::store::{StoreError, codec};
 
@@ -16,7 +18,7 @@ const LIFE: &str = "f.version, f.status, f.attempt, f.cancel_requested, f.create
 /// Selects whole records for [`record`]; a condition on `f` goes behind it.
 pub(super) fn select_records() -> String {
     format!(
-        "SELECT {LIFE}, f.id, f.tenant, f.labels, f.spec, f.progress, f.outcome, d.info
+        "SELECT {LIFE}, f.id, f.tenant, f.labels, f.spec, f.progress, f.outcome, d.info, f.shape
          FROM fit f JOIN dataset d ON d.id = f.dataset"
     )
 }
@@ -104,6 +106,7 @@ pub(super) fn record(row: &Row<'_>) -> Result<FitRecord, StoreError> {
         progress: optional(15)?.map(|bytes| codec::read_document::<Progress>("progress", bytes)).transpose()?,
         outcome: optional(16)?.map(|bytes| codec::read_document("outcome", bytes)).transpose()?,
         dataset: Arc::new(codec::read_document::<DatasetInfo>("dataset description", blob(17)?)?),
+        shape: Arc::new(codec::read_document::<HistoryShape>("history description", blob(18)?)?),
     };
     Ok(life.record(FitId::from_bytes(row.get(11)?), tenant, documents))
 }

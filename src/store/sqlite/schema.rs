@@ -9,7 +9,7 @@ use crate::store::StoreError;
 pub(super) const APPLICATION_ID: i32 = i32::from_be_bytes(*b"fitd");
 
 /// Grows with every change of the tables or of a stored form.
-pub(super) const VERSION: i32 = 2;
+pub(super) const VERSION: i32 = 3;
 
 /// Makes the tables in an empty file, whole or not at all.
 pub(super) fn create(connection: &Connection) -> Result<(), StoreError> {
@@ -65,6 +65,7 @@ CREATE TABLE fit (
     dataset BLOB NOT NULL REFERENCES dataset (id),
     labels BLOB NOT NULL,
     spec BLOB NOT NULL,
+    shape BLOB NOT NULL,
     progress BLOB,
     outcome BLOB
 ) STRICT;
