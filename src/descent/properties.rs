@@ -8,6 +8,8 @@ use super::registry::{Choice, Descriptor, Domain, Fallback, Value};
 use super::spec::{Covariance, Penalty, Spec, Start, Stop};
 use super::*;
 
+mod random;
+
 /// Uniform numbers in (0, 1) and normal ones, the same for ever.
 pub(super) struct Noise(u64);
 
