@@ -226,12 +226,14 @@ struct ElementSeed<'t, 'a> {
 
 impl ElementSeed<'_, '_> {
     fn number(self, number: f64) {
+        self.array.first_cell.get_or_insert((self.array.len, "a number"));
         if self.entry.budget.take() {
             self.array.cells.number(number);
         }
     }
 
     fn missing(self) {
+        self.array.first_cell.get_or_insert((self.array.len, "null"));
         if self.entry.budget.take() {
             self.array.cells.missing();
         }
@@ -289,6 +291,7 @@ impl<'de> Visitor<'de> for ElementSeed<'_, '_> {
 
     fn visit_str<E>(self, text: &str) -> Result<(), E> {
         self.array.texts += 1;
+        self.array.first_cell.get_or_insert((self.array.len, "a string"));
         if text.len() > LEVEL_BYTES_MAX && !self.entry.holds_names {
             self.wrong("a string of more than 256 bytes");
         } else if self.entry.budget.take() {

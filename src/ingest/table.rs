@@ -29,6 +29,8 @@ pub(super) struct Array {
     pub(super) len: usize,
     /// How many elements are texts.
     pub(super) texts: usize,
+    /// The first element that is a cell, where rows could be: where and what.
+    pub(super) first_cell: Option<(usize, &'static str)>,
     /// The first elements that are no cell and no row: where and what.
     pub(super) wrong: Vec<(usize, &'static str)>,
     /// Only under the key `rows`.
@@ -262,10 +264,7 @@ fn names_of(array: Box<Array>, limits: DataLimits, violations: &mut Vec<Violatio
 }
 
 fn rows_of(array: Box<Array>, violations: &mut Vec<Violation>) -> Option<Rows> {
-    let number = array.cells.first_number().map(|index| (index, "a number"));
-    let missing = array.cells.missing_rows().iter().map(|index| (*index, "null"));
-    let text = (array.texts > 0).then_some((0, "a string"));
-    for (index, what) in number.into_iter().chain(missing).chain(text).chain(array.wrong) {
+    for (index, what) in array.first_cell.into_iter().chain(array.wrong) {
         let detail = format!("a row must be an array of numbers, not {what}");
         violations.push(Violation::new(format!("/data/rows/{index}"), "invalid_value", detail));
     }

@@ -54,6 +54,16 @@ impl Quadratic {
         for column in 0..width {
             r.column_mut(column).iter_mut().for_each(|value| *value /= root_weight);
         }
+        if intercept {
+            // What is left of a constant column beside the constant is rounding.
+            for column in 1..width {
+                let whole = lanes.dot(r.column(column), r.column(column)).sqrt();
+                let rest = &mut r.column_mut(column)[1..];
+                if lanes.dot(rest, rest).sqrt() <= 16.0 * f64::EPSILON * whole {
+                    rest.fill(0.0);
+                }
+            }
+        }
         let z_unit: Vec<f64> = triangle.z().iter().map(|value| value / root_weight).collect();
         let rho = triangle.rho() / root_weight;
         if !r.is_finite() || !rho.is_finite() || z_unit.iter().any(|value| !value.is_finite()) {

@@ -81,22 +81,24 @@ pub(super) fn report(
         let detail = format!("a covariance matrix is given up to {COVARIANCE_MAX} coefficients");
         warn(&mut warnings, "covariance_omitted", detail);
     }
-    let validation = match (&spec.validation, ended.judge) {
-        (_, Some(judge)) => Some(judged(problem, judge, &working, ended.best_iteration)),
-        (Some(validation), None) => match &validation.split {
-            Split::Folds(folds, _) => match folds::judged(spec, data, problem, *folds as usize, how, team) {
-                Some(report) => Some(report),
-                None if team.abandoned() => return Outcome::Abandoned,
-                None => {
-                    let detail = "a fit without one of the folds failed, so there is no validation".to_owned();
-                    warn(&mut warnings, "validation_failed", detail);
-                    None
-                }
-            },
-            _ => None,
-        },
+    let folds = spec.validation.as_ref().and_then(|validation| match &validation.split {
+        Split::Folds(folds, _) => Some(*folds as usize),
         _ => None,
+    });
+    let validation = match (ended.judge, folds) {
+        (Some(judge), _) => Some(judged(problem, judge, &working, ended.best_iteration)),
+        (None, Some(folds)) => folds::judged(spec, data, problem, folds, how, team),
+        (None, None) => None,
     };
+    if folds.is_some() && validation.is_none() && team.abandoned() {
+        return Outcome::Abandoned;
+    }
+    let validation = validation.filter(|validation| validation.loss.is_finite());
+    if spec.validation.is_some() && validation.is_none() {
+        let detail =
+            "the loss on the rows that judge is not finite, or a fit without one of the folds failed".to_owned();
+        warn(&mut warnings, "validation_failed", detail);
+    }
     let mut vectors = design.basis.vectors();
     vectors.push(("target_shift".to_owned(), vec![design.target_shift]));
     let (inference, diagnostics, band) = match estimates {
