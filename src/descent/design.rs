@@ -77,7 +77,11 @@ impl Design {
         let weights = weights.map(|weights| column(&weights.column)).transpose()?;
         let n = target.len() as f64;
         let centred = basis.has_intercept() && family.response() == Response::Identity;
-        let target_shift = shift.unwrap_or_else(|| if centred { target.iter().map(|y| y / n).sum() } else { 0.0 });
+        // Rows without weight do not count, whatever they hold.
+        let counts = |row: &usize| weights.as_ref().is_none_or(|weights| weights[*row] > 0.0);
+        let counted = (0..target.len()).filter(counts).count().max(1) as f64;
+        let mean = || (0..target.len()).filter(counts).map(|row| target[row] / counted).sum();
+        let target_shift = shift.unwrap_or_else(|| if centred { mean() } else { 0.0 });
         let (weight_sum, rows_counted) = match &weights {
             Some(weights) => (sum_in_tree(weights), weights.iter().filter(|weight| **weight > 0.0).count()),
             None => (n, target.len()),

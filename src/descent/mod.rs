@@ -63,6 +63,9 @@ pub const NUMERICS_VERSION: u64 = 2;
 /// Coefficients up to which a covariance matrix is part of the report.
 pub const COVARIANCE_MAX: usize = 256;
 
+/// Fits of one request (folds, restarts) that run at the same time, at most: each holds memory of its own.
+const SIDE_BY_SIDE: usize = 4;
+
 /// Rows up to which leverage and Cook's distance are given.
 pub const DIAGNOSTICS_MAX: usize = 100_000;
 

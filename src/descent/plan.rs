@@ -87,7 +87,14 @@ pub fn estimate(spec: &Spec, data: &Dataset) -> Estimate {
     let data_bytes = rows.saturating_mul(columns).saturating_mul(8);
     let shape = losses::kind(&spec.loss).map_or(Shape::Quadratic, super::losses::LossKind::shape);
     // The parts that train and judge are copies; the report holds predictions, residuals and their order.
-    let copies = data_bytes.saturating_mul(u64::from(spec.validation.is_some()));
+    let beside = super::SIDE_BY_SIDE as u64;
+    let parts = match spec.validation.as_ref().map(|validation| &validation.split) {
+        Some(super::Split::Folds(folds, _)) => (*folds).min(beside) + 1,
+        Some(_) => 1,
+        None => 0,
+    };
+    let starts_beside = spec.restarts.map_or(1, |restarts| restarts.count.clamp(1, beside)).max(parts);
+    let copies = data_bytes.saturating_mul(parts);
     let report_bytes = rows.saturating_mul(8 * (2 * outputs + 4));
     let curved = spec.optimizer.kind == "newton" || shape != Shape::Quadratic;
     let gram = if curved { square(total).saturating_mul(GRAM_PARTS + 6) } else { 0 };
@@ -96,9 +103,8 @@ pub fn estimate(spec: &Spec, data: &Dataset) -> Estimate {
     let memory_bytes = data_bytes
         .saturating_add(copies)
         .saturating_add(report_bytes)
-        .saturating_add(gram)
-        .saturating_add(lines)
-        .saturating_add(square(wide).saturating_mul(chunks.saturating_add(16)))
+        .saturating_add(gram.saturating_add(lines).saturating_mul(starts_beside))
+        .saturating_add(square(wide).saturating_mul(chunks.saturating_add(16)).saturating_mul(parts.max(1)))
         .saturating_add(wide.saturating_mul(BLOCK_ROWS * 8).saturating_mul(chunks.min(THREADS_MAX)))
         .saturating_add(1 << 20);
     let (n, p, steps) = (rows as f64, width as f64, spec.stop.max_iterations as f64);
@@ -151,6 +157,20 @@ pub fn check(spec: &Spec, data: &Dataset) -> Vec<SpecError> {
             let detail = format!("the target has no class {name}");
             fault(format!("loss/class_weights/{name}"), "invalid_value", detail);
         }
+    }
+    let several = family.response() == models::Response::Softmax;
+    if several && spec.covariance == super::Covariance::Hc3 {
+        let detail = "leverage is defined for one output a row: softmax takes classical and hc1".to_owned();
+        faults.push(SpecError { field: "covariance".to_owned(), code: "unsupported_combination", detail, limit: None });
+    }
+    if several && spec.diagnostics {
+        let detail = "leverage is defined for one output a row, so softmax has no diagnostics".to_owned();
+        faults.push(SpecError {
+            field: "diagnostics".to_owned(),
+            code: "unsupported_combination",
+            detail,
+            limit: None,
+        });
     }
     faults.extend(family.target_fault(&spec.model, data));
     faults.extend(optimizers::method(&spec.optimizer).and_then(|method| method.check(spec, kind.shape())));

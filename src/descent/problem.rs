@@ -18,6 +18,10 @@ pub(super) struct Problem {
     pub(super) chart: Chart,
     kinks: Kinks,
     representation: Representation,
+    /// Whether steps are made from some rows at a time.
+    batched: bool,
+    /// The ranges in data units, internal order; empty where there are none.
+    ranges: Vec<(f64, f64)>,
 }
 
 /// Why a fit cannot be made ready.
@@ -41,7 +45,12 @@ impl Problem {
             return Err(Unready::NonFinite(None));
         };
         let class_sums = design.class_sums();
-        let about = |spread: f64| About { classes: &design.classes, class_sums: &class_sums, spread };
+        let about = |spread: f64| About {
+            classes: &design.classes,
+            class_sums: &class_sums,
+            outputs: design.outputs(),
+            spread,
+        };
         let squared = (kind.shape() == Shape::Quadratic).then(|| kind.build(&spec.loss, &about(1.0)));
         let quadratic = Quadratic::new(&design, spec.penalty, squared.as_deref(), team);
         if team.abandoned() {
@@ -67,7 +76,9 @@ impl Problem {
             Shape::Quadratic if spec.optimizer.integer("batch_size").is_none() => representation,
             _ => Representation::Streamed,
         };
-        Ok(Self { design, loss, shape: kind.shape(), quadratic, chart, kinks, representation })
+        let batched = spec.optimizer.integer("batch_size").is_some();
+        let ranges = ranges(spec, &names, &design);
+        Ok(Self { design, loss, shape: kind.shape(), quadratic, chart, kinks, representation, batched, ranges })
     }
 
     fn is_whitened(&self) -> bool {
@@ -118,7 +129,7 @@ impl Problem {
                 Box::new(self.quadratic.whitened(self.design.basis.as_ref()))
             }
             Representation::Compressed => Box::new(self.compressed()),
-            Representation::Streamed if self.is_quadratic() && self.is_whitened() => {
+            Representation::Streamed if self.is_quadratic() && self.is_whitened() && !self.batched => {
                 Box::new(self.quadratic.whitened(self.design.basis.as_ref()))
             }
             Representation::Streamed => Box::new(self.streamed(team)),
@@ -160,7 +171,12 @@ impl Problem {
     /// Coordinates → coefficients in data units, internal order.
     pub(super) fn internal(&self, at: &[f64]) -> Vec<f64> {
         let design = &self.design;
-        self.chart.to_data(design.basis.as_ref(), design.target_shift, design.lanes, at)
+        let mut out = self.chart.to_data(design.basis.as_ref(), design.target_shift, design.lanes, at);
+        // Scaling back and forth must not lead over the end of a range.
+        for (value, (low, high)) in out.iter_mut().zip(&self.ranges) {
+            *value = value.max(*low).min(*high);
+        }
+        out
     }
 
     /// Coordinates → coefficients in data units, in the fixed order of answers.
@@ -206,27 +222,33 @@ fn kinks(spec: &Spec, names: &[String], design: &Design, quadratic: &Quadratic, 
             }
         }
     }
-    if !spec.bounds.is_empty() {
-        let range = |name: &String| spec.bounds.iter().find(|range| range.name == *name);
-        let ends: Vec<(f64, f64)> = names
-            .iter()
-            .map(|name| range(name).map_or((f64::NEG_INFINITY, f64::INFINITY), |range| (range.min, range.max)))
-            .collect();
-        let (low, high): (Vec<f64>, Vec<f64>) = ends.into_iter().unzip();
-        let scaled = |ends: &[f64]| -> Vec<f64> {
-            let internal = models::to_internal_order(basis, ends);
-            internal.iter().zip(scales.iter().cycle()).map(|(end, scale)| end * scale).collect()
-        };
-        (kinks.lower, kinks.upper) = (scaled(&low), scaled(&high));
-    }
+    let scaled = ranges(spec, names, design).into_iter().zip(scales.iter().cycle());
+    (kinks.lower, kinks.upper) = scaled.map(|((low, high), scale)| (low * scale, high * scale)).unzip();
     kinks
+}
+
+/// The ranges in data units, internal order; none where no coefficient has one.
+fn ranges(spec: &Spec, names: &[String], design: &Design) -> Vec<(f64, f64)> {
+    if spec.bounds.is_empty() {
+        return Vec::new();
+    }
+    let range = |name: &String| spec.bounds.iter().find(|range| range.name == *name);
+    let ends =
+        names.iter().map(|name| range(name).map_or((f64::NEG_INFINITY, f64::INFINITY), |range| (range.min, range.max)));
+    let (low, high): (Vec<f64>, Vec<f64>) = ends.unzip();
+    let basis = design.basis.as_ref();
+    models::to_internal_order(basis, &low).into_iter().zip(models::to_internal_order(basis, &high)).collect()
 }
 
 /// 1.4826 times the median absolute residual of the least-squares fit, which for normal errors is their standard
 /// deviation (Hampel 1974); the root mean square where that is 0, and 1 where there is no residual at all.
 fn spread(design: &Design, working: &[f64]) -> f64 {
     let predictions = design.predictions(working);
-    let mut residuals: Vec<f64> = predictions.iter().zip(design.target()).map(|(x, y)| (x - y).abs()).collect();
+    let counted = predictions.iter().zip(design.target()).enumerate().filter(|(row, _)| design.weight(*row) > 0.0);
+    let mut residuals: Vec<f64> = counted.map(|(_, (x, y))| (x - y).abs()).collect();
+    if residuals.is_empty() {
+        return 1.0;
+    }
     let middle = residuals.len() / 2;
     let (_, median, _) = residuals.select_nth_unstable_by(middle, f64::total_cmp);
     let robust = 1.4826 * *median;

@@ -55,28 +55,25 @@ pub(super) fn search(
     team: &dyn Team,
 ) -> Option<Found> {
     let count = restarts.count.max(1) as usize;
-    let starts: Vec<Vec<f64>> = (0..count)
-        .map(|index| match index {
-            0 => first.to_vec(),
-            _ => drawn(problem, spec.seed, restarts, index),
-        })
-        .collect();
+    let start = |index: usize| if index == 0 { first.to_vec() } else { drawn(problem, spec.seed, restarts, index) };
     let ends: Vec<Mutex<Option<End>>> = (0..count).map(|_| Mutex::new(None)).collect();
-    team.each(count, &|index| {
-        if team.abandoned() {
-            return;
-        }
-        let end = one(problem, spec, &starts[index], index, team);
-        *ends[index].lock().unwrap_or_else(std::sync::PoisonError::into_inner) = end;
-    });
+    for first in (0..count).step_by(super::SIDE_BY_SIDE) {
+        team.each(super::SIDE_BY_SIDE.min(count - first), &|place| {
+            if team.abandoned() {
+                return;
+            }
+            let end = one(problem, spec, &start(first + place), first + place, team);
+            *ends[first + place].lock().unwrap_or_else(std::sync::PoisonError::into_inner) = end;
+        });
+    }
     if team.abandoned() {
         return None;
     }
     let inner = |place: Mutex<Option<End>>| place.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     let mut ends: Vec<End> = ends.into_iter().filter_map(inner).collect();
     ends.sort_by(|a, b| a.objective.total_cmp(&b.objective).then(a.start.cmp(&b.start)));
-    let start = ends.first().map_or_else(|| first.to_vec(), |best| starts[best.start].clone());
-    Some(Found { start, minima: distinct(problem, &ends) })
+    let best = ends.first().map_or_else(|| first.to_vec(), |best| start(best.start));
+    Some(Found { start: best, minima: distinct(problem, &ends) })
 }
 
 fn one(problem: &Problem, spec: &Spec, start: &[f64], index: usize, team: &dyn Team) -> Option<End> {

@@ -39,7 +39,13 @@ pub(super) struct Point<'a> {
     judge: Option<&'a Judge<'a>>,
     validation_loss: Option<f64>,
     best: Option<Best>,
+    /// The rule that ends the descent here, known before the point is observed so that a checkpoint has it.
+    ends: Option<StopReason>,
 }
+
+/// The rules that compare a point with those before it, by their number in a checkpoint.
+const COMPARING: [StopReason; 3] =
+    [StopReason::GradientTolerance, StopReason::LossTolerance, StopReason::ValidationStoppedImproving];
 
 impl<'a> Point<'a> {
     pub(super) fn new(
@@ -50,7 +56,17 @@ impl<'a> Point<'a> {
     ) -> Self {
         let gradient = vec![0.0; at.len()];
         let here = Position { at, gradient, evaluation: Evaluation { loss: 0.0, penalty: 0.0 } };
-        Self { problem, here, initial_loss: 0.0, iteration: 0, optimizer, judge, validation_loss: None, best: None }
+        Self {
+            problem,
+            here,
+            initial_loss: 0.0,
+            iteration: 0,
+            optimizer,
+            judge,
+            validation_loss: None,
+            best: None,
+            ends: None,
+        }
     }
 
     /// Evaluates the objective and the loss on the rows that judge where the descent stands.
@@ -83,6 +99,8 @@ impl<'a> Point<'a> {
         if !self.optimizer.restore(&checkpoint.floats) {
             return false;
         }
+        let ends = vector("ends").and_then(|ends| ends.first());
+        self.ends = ends.and_then(|number| COMPARING.get(*number as usize).copied());
         self.here.at.clone_from(at);
         self.initial_loss = initial[0];
         self.iteration = checkpoint.iteration;
@@ -128,6 +146,8 @@ impl Step for Point<'_> {
             ("coordinates".to_owned(), self.here.at.clone()),
             ("initial_loss".to_owned(), vec![self.initial_loss]),
         ];
+        let number = COMPARING.iter().position(|reason| Some(*reason) == self.ends);
+        floats.extend(number.map(|number| ("ends".to_owned(), vec![number as f64])));
         floats.extend(self.best.iter().flat_map(Best::state));
         floats.extend(self.optimizer.state());
         Checkpoint { numerics_version: NUMERICS_VERSION, iteration: self.iteration, floats, integers: Vec::new() }
@@ -178,6 +198,9 @@ fn run_on(
     };
     let judge = judging.and_then(|rows| problem.design.on(&spec.model, spec.weights.as_ref(), rows).ok());
     let judge = judge.map(|design| Judge::new(design, &problem, team));
+    if team.abandoned() {
+        return Outcome::Abandoned;
+    }
     let Some(optimizer) = problem.optimizer(spec) else { return Outcome::NonFinite { row: None } };
     let objective = problem.objective(team);
     let mut first = problem.coordinates(&start::internal(&spec.start, spec.seed, data, spec, &problem));
@@ -199,7 +222,8 @@ fn run_on(
     let loss_max = DIVERGENCE_FACTOR * point.initial_loss.max(loss_at_zero(&problem, objective.as_ref()));
     match descend(objective.as_ref(), &mut point, spec, loss_max, !resumed, observer) {
         Ok(reason) => {
-            let best_iteration = restore_best(objective.as_ref(), &mut point);
+            // A fit that converged has its optimum; one that stopped otherwise goes back to the best iterate.
+            let best_iteration = if reason.converged() { None } else { restore_best(objective.as_ref(), &mut point) };
             let ended = Ended {
                 reason,
                 step: &point,
@@ -263,6 +287,9 @@ pub(super) fn descend(
     if observe_first && let Control::Stop(reason) = observer.observe(point) {
         return Ok(reason);
     }
+    if let Some(reason) = point.ends {
+        return Ok(reason);
+    }
     let every = point.optimizer.recorded_every().max(1);
     let mut recorded = point.here.evaluation.objective();
     loop {
@@ -302,20 +329,18 @@ pub(super) fn descend(
             continue;
         }
         point.judge_here();
+        let now = point.here.evaluation.objective();
+        let slow = stop.loss_tolerance > 0.0 && (recorded - now).abs() <= stop.loss_tolerance * recorded.abs();
+        recorded = now;
+        let stale = match (&mut point.best, point.validation_loss) {
+            (Some(best), Some(loss)) => best.observe(point.iteration, loss, &point.here.at),
+            _ => false,
+        };
+        let rules = [advance == Advance::Optimal, slow, stale];
+        point.ends = rules.iter().position(|holds| *holds).map(|rule| COMPARING[rule]);
         let control = observer.observe(point);
-        let objective_now = point.here.evaluation.objective();
-        let change = (recorded - objective_now).abs();
-        if advance == Advance::Optimal {
-            return Ok(StopReason::GradientTolerance);
-        }
-        if stop.loss_tolerance > 0.0 && change <= stop.loss_tolerance * recorded.abs() {
-            return Ok(StopReason::LossTolerance);
-        }
-        recorded = objective_now;
-        if let (Some(best), Some(loss)) = (&mut point.best, point.validation_loss)
-            && best.observe(point.iteration, loss, &point.here.at)
-        {
-            return Ok(StopReason::ValidationStoppedImproving);
+        if let Some(reason) = point.ends {
+            return Ok(reason);
         }
         if let Control::Stop(reason) = control {
             return Ok(reason);

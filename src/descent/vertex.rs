@@ -59,11 +59,11 @@ impl Vertex {
         let all: f64 = low.iter().chain(&high).filter(|slope| slope.is_finite()).map(|slope| slope.abs()).sum();
         let steep = 1e4 * all.max(f64::MIN_POSITIVE);
         low.iter_mut().chain(high.iter_mut()).for_each(|slope| *slope = slope.clamp(-steep, steep));
-        let mut sizes: Vec<f64> = b.iter().map(|value| value.abs()).collect();
-        let middle = sizes.len() / 2;
-        let largest = sizes.iter().copied().fold(0.0, f64::max);
-        let median = if sizes.is_empty() { 0.0 } else { *sizes.select_nth_unstable_by(middle, f64::total_cmp).1 };
-        let scale = [median, largest].into_iter().find(|size| *size > 0.0).unwrap_or(1.0);
+        // The spread of b about its median: its distance from 0 says nothing of the residuals.
+        let centre = median(b.clone());
+        let apart: Vec<f64> = b.iter().map(|value| (value - centre).abs()).collect();
+        let largest = apart.iter().copied().fold(0.0, f64::max);
+        let scale = [median(apart), largest].into_iter().find(|size| *size > 0.0).unwrap_or(1.0);
         let perturbed =
             b.iter().enumerate().map(|(row, value)| (PERTURBATION * scale).mul_add(hash(row), *value)).collect();
         Self { lanes, a, b, low, high, perturbed, scale, at: start.to_vec(), widths: 0, basis: Vec::new() }
@@ -233,7 +233,7 @@ impl Vertex {
         }
         let Some((_, place, sign)) = worst else {
             self.at = through(&self.b);
-            return Progress::Optimal;
+            return if self.is_proved(&slopes) { Progress::Optimal } else { Progress::Stuck };
         };
         let direction: Vec<f64> = (0..p).map(|k| sign * inverse[k][place]).collect();
         let mut speeds = vec![0.0; residuals.len()];
@@ -265,6 +265,22 @@ impl Vertex {
         Progress::Moved
     }
 
+    /// Whether the slopes at the perturbed b are those at b itself, up to residuals that are the perturbation's own size: only
+    /// then do the multipliers prove the optimum of b.
+    fn is_proved(&self, slopes: &[f64]) -> bool {
+        let residuals = self.residuals(&self.at, &self.b);
+        let gap: f64 = (0..residuals.len())
+            .filter(|row| !self.basis.contains(row))
+            .map(|row| {
+                let r = residuals[row];
+                let value = if r < 0.0 { self.low[row] * r } else { self.high[row] * r };
+                value - slopes[row] * r
+            })
+            .sum();
+        let widest = (0..residuals.len()).map(|row| self.high[row] - self.low[row]).sum::<f64>();
+        gap <= 10.0 * PERTURBATION * self.scale * widest
+    }
+
     /// Everything that a further step depends on.
     pub(super) fn state(&self) -> Vec<(String, Vec<f64>)> {
         vec![
@@ -291,6 +307,12 @@ impl Vertex {
         }
         fits
     }
+}
+
+/// The middle value; 0 of nothing.
+fn median(mut values: Vec<f64>) -> f64 {
+    let middle = values.len() / 2;
+    if values.is_empty() { 0.0 } else { *values.select_nth_unstable_by(middle, f64::total_cmp).1 }
 }
 
 /// A number in [−1, 1) that depends on the row alone (the finalizer of SplitMix64).

@@ -245,7 +245,7 @@ fn names_of(array: Box<Array>, limits: DataLimits, violations: &mut Vec<Violatio
         .chain(missing)
         .chain(array.wrong.iter().map(|(index, _)| *index))
         .collect();
-    for index in &faults {
+    for index in faults.iter().take(VIOLATIONS_MAX) {
         let detail = "the name of a column must be a string";
         violations.push(Violation::new(format!("/data/columns/{index}"), "invalid_value", detail));
     }

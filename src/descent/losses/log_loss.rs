@@ -39,12 +39,13 @@ impl LossKind for LogLoss {
             let given = choice.factors("class_weights");
             given.and_then(|given| given.get(&label.to_string())).copied().unwrap_or(1.0)
         };
-        Box::new(Weighted { factors: about.classes.iter().enumerate().map(factor).collect() })
+        Box::new(Weighted { factors: about.classes.iter().enumerate().map(factor).collect(), outputs: about.outputs })
     }
 }
 
 struct Weighted {
     factors: Vec<f64>,
+    outputs: usize,
 }
 
 impl Weighted {
@@ -128,6 +129,6 @@ impl Loss for Weighted {
     fn curvature_max(&self) -> Option<f64> {
         let largest = self.factors.iter().copied().fold(0.0, f64::max).max(1.0);
         // p(1 − p) ≤ ¼; the softmax's matrix has eigenvalues up to ½.
-        Some(largest * if self.factors.len() > 2 { 0.5 } else { 0.25 })
+        Some(largest * if self.outputs > 1 { 0.5 } else { 0.25 })
     }
 }

@@ -54,6 +54,8 @@ pub(super) struct About<'a> {
     pub(super) classes: &'a [Label],
     /// The weight of each class.
     pub(super) class_sums: &'a [f64],
+    /// η a row.
+    pub(super) outputs: usize,
     /// A robust estimate of the residuals' spread, for a scale that is to be chosen.
     pub(super) spread: f64,
 }
@@ -128,13 +130,15 @@ impl<P: Pointwise> Loss for P {
 
     fn curvatures(&self, eta: &[f64], target: &[f64], weights: &[f64], out: &mut [f64]) {
         for row in 0..out.len() {
-            out[row] = weights[row] * self.curvature(eta[row], target[row]);
+            let counts = weights[row] > 0.0;
+            out[row] = if counts { weights[row] * self.curvature(eta[row], target[row]) } else { 0.0 };
         }
     }
 
     fn information(&self, eta: &[f64], target: &[f64], weights: &[f64], out: &mut [f64]) {
         for row in 0..out.len() {
-            out[row] = weights[row] * self.expected(eta[row], target[row]);
+            let counts = weights[row] > 0.0;
+            out[row] = if counts { weights[row] * self.expected(eta[row], target[row]) } else { 0.0 };
         }
     }
 

@@ -84,10 +84,9 @@ pub(super) fn coefficient_names(choice: &Choice, data: &Dataset) -> Result<Vec<S
             Some(levels) => names.extend(levels.iter().skip(1).map(|level| format!("{feature}={level}"))),
         }
     }
-    if let Some(twice) = (1..names.len()).find(|at| names[..*at].contains(&names[*at])).filter(|_| names.len() < 10_000)
-    {
-        let detail = format!("two coefficients would be called {}", names[twice]);
-        return Err(fault("features", "invalid_value", detail));
+    let mut seen = std::collections::HashSet::new();
+    if let Some(twice) = names.iter().find(|name| !seen.insert(name.as_str())) {
+        return Err(fault("features", "invalid_value", format!("two coefficients would be called {twice}")));
     }
     if intercept {
         names.push("intercept".to_owned());

@@ -42,6 +42,8 @@ pub(super) trait Rule {
     /// Moves `next`, which begins as the present coordinates, and writes each coordinate's own rate. True if a bit of the
     /// rule's state changed that has yet to show in the coordinates.
     fn step(&mut self, rate: f64, gradient: &[f64], next: &mut [f64], rates: &mut [f64]) -> bool;
+    /// Takes notice of the step that was made, where an l1 penalty or a range changed it.
+    fn moved(&mut self, _step: &[f64]) {}
     /// Its state.
     fn state(&self) -> Vec<(String, Vec<f64>)>;
     /// Takes over a state.
@@ -118,10 +120,15 @@ impl<R: Rule> Optimizer for FirstOrder<R> {
         let mut rates = vec![rate; next.len()];
         let mut moved = self.rule.step(rate, gradient, &mut next, &mut rates);
         let kinks = objective.kinks();
+        let before = if kinks.is_empty() { Vec::new() } else { here.at.clone() };
         for (coordinate, value) in here.at.iter_mut().enumerate() {
             let target = next[coordinate];
             let target = if kinks.is_empty() { target } else { kinks.proximal(coordinate, rates[coordinate], target) };
             moved |= shift(value, target);
+        }
+        if !kinks.is_empty() {
+            let step: Vec<f64> = here.at.iter().zip(&before).map(|(after, before)| after - before).collect();
+            self.rule.moved(&step);
         }
         self.iteration += 1;
         // A batch of other rows, or another rate, may move what this one did not.

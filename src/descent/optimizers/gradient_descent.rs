@@ -193,6 +193,13 @@ impl Rule for Momentum {
         changed
     }
 
+    /// What was kept back at a kink has no momentum.
+    fn moved(&mut self, step: &[f64]) {
+        if self.momentum > 0.0 {
+            self.velocity.copy_from_slice(step);
+        }
+    }
+
     fn state(&self) -> Vec<(String, Vec<f64>)> {
         vec![("velocity".to_owned(), self.velocity.clone())]
     }

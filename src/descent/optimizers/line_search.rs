@@ -21,7 +21,11 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 
 /// The position at `at + t·direction`; nothing where it is not finite.
 fn trial(objective: &dyn Objective, here: &Position, direction: &[f64], t: f64) -> Option<Position> {
-    let at: Vec<f64> = here.at.iter().zip(direction).map(|(value, d)| t.mul_add(*d, *value)).collect();
+    position(objective, here.at.iter().zip(direction).map(|(value, d)| t.mul_add(*d, *value)).collect())
+}
+
+/// The position at these coordinates; nothing where it is not finite.
+fn position(objective: &dyn Objective, at: Vec<f64>) -> Option<Position> {
     let mut gradient = vec![0.0; at.len()];
     let evaluation = objective.evaluate(&at, &mut gradient);
     let finite = evaluation.is_finite() && at.iter().chain(&gradient).all(|value| value.is_finite());
@@ -97,14 +101,16 @@ pub(super) fn backtracking(objective: &dyn Objective, here: &Position, first: f6
     for _ in 0..TRIALS_MAX {
         let step = |(k, value): (usize, &f64)| {
             let next = (-rate).mul_add(here.gradient[k], *value);
-            if kinks.is_empty() { next - value } else { kinks.proximal(k, rate, next) - value }
+            if kinks.is_empty() { next } else { kinks.proximal(k, rate, next) }
         };
-        let direction: Vec<f64> = here.at.iter().enumerate().map(step).collect();
+        let target: Vec<f64> = here.at.iter().enumerate().map(step).collect();
+        let direction: Vec<f64> = target.iter().zip(&here.at).map(|(to, from)| to - from).collect();
         let square = dot(&direction, &direction);
         if square == 0.0 {
             return None;
         }
-        if let Some(next) = trial(objective, here, &direction, 1.0) {
+        // The point itself, not the way there: it lies exactly on the ends of ranges.
+        if let Some(next) = position(objective, target) {
             let change = kinks.penalty(&next.at) - kinks.penalty(&here.at);
             let promised = dot(&here.gradient, &direction) + change;
             let bound = here.evaluation.objective() + promised + 0.5 * square / rate;

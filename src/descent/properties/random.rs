@@ -184,7 +184,8 @@ fn random_fits_end_with_numbers_or_a_named_failure() {
                 assert!(rows.is_ok() || refusal == Some("invalid_value"), "seed {seed}: {refusal:?}");
             }
             Outcome::Diverged(divergence) => {
-                assert!(divergence.coefficients.iter().all(|value| value.is_finite()), "seed {seed}: {divergence:?}");
+                // A finite iterate may lie beyond a double in data units; an answer leaves such a coefficient out.
+                assert!(!divergence.coefficients.iter().any(|value| value.is_nan()), "seed {seed}: {divergence:?}");
             }
             Outcome::NonFinite { .. } => {}
             Outcome::Abandoned => panic!("seed {seed}: abandoned by nobody"),

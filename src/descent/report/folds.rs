@@ -40,10 +40,14 @@ pub(super) fn judged(
     team: &dyn Team,
 ) -> Option<ValidationReport> {
     let found: Vec<Mutex<Option<Fold>>> = (0..folds).map(|_| Mutex::new(None)).collect();
-    team.each(folds, &|fold| {
-        let result = if team.abandoned() { None } else { one(spec, data, fold, how, team) };
-        *found[fold].lock().unwrap_or_else(std::sync::PoisonError::into_inner) = result;
-    });
+    // A few at a time: each holds a copy of the rows.
+    for first in (0..folds).step_by(super::super::SIDE_BY_SIDE) {
+        team.each(super::super::SIDE_BY_SIDE.min(folds - first), &|place| {
+            let fold = first + place;
+            let result = if team.abandoned() { None } else { one(spec, data, fold, how, team) };
+            *found[fold].lock().unwrap_or_else(std::sync::PoisonError::into_inner) = result;
+        });
+    }
     let inner = |place: Mutex<Option<Fold>>| place.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     let found: Vec<Fold> = found.into_iter().map(inner).collect::<Option<_>>()?;
     let (n, outputs) = (data.rows(), whole.design.outputs());
@@ -60,8 +64,9 @@ pub(super) fn judged(
     let loss = found.iter().map(|fold| fold.weight * fold.loss).sum::<f64>() / weight;
     let plain = found.iter().map(|fold| fold.loss).sum::<f64>() / folds as f64;
     let squares: f64 = found.iter().map(|fold| (fold.loss - plain).powi(2)).sum();
-    let observations = whole.design.rows_counted as f64;
-    let counted = Counted { observations, determined: 0.0, freedom: observations, weights: None };
+    let weights = spec.weights.as_ref().map(|weights| weights.kind);
+    let observations = super::observations(weights, &whole.design);
+    let counted = Counted { observations, determined: 0.0, freedom: observations, weights };
     Some(ValidationReport {
         rows: n as u64,
         loss,

@@ -52,7 +52,11 @@ pub(super) fn estimates(
             if spec.covariance == Covariance::Hc1 {
                 meat.scale(counted.observations / counted.freedom);
             }
-            root.times_matrix(design.lanes, &Cholesky::new(design.lanes, &meat)?.lower())
+            if !meat.is_finite() {
+                return None;
+            }
+            // A row that fits exactly adds nothing, so this may be singular.
+            root.times_matrix(design.lanes, &Cholesky::shifted(design.lanes, &meat).lower())
         }
         _ => {
             let mut scaled = root.clone();
@@ -63,9 +67,12 @@ pub(super) fn estimates(
     let likelihood = matches!(problem.shape, Shape::Likelihood | Shape::UnboundedLikelihood);
     let freedom = (!likelihood).then_some(counted.freedom);
     let inference = infer(problem, &covariance_root, freedom, spec.confidence, internal);
-    let diagnostics = spec.diagnostics.then(|| rows.diagnostics(dispersion, counted.determined));
+    // Scores and their weights are on one scale here, so that the slope's own mean divides out.
+    let robust = matches!(problem.shape, Shape::Smooth | Shape::ManyMinima);
+    let spread = if robust { rows.squares / counted.freedom } else { dispersion };
+    let diagnostics = spec.diagnostics.then(|| rows.diagnostics(spread, counted.determined));
     let narrow = internal.len() <= COVARIANCE_MAX && design.outputs() == 1;
-    let residual = if likelihood { 1.0 } else { (rows.squares / counted.freedom).sqrt() };
+    let residual = if likelihood { 1.0 } else { (rows.residuals / counted.freedom).sqrt() };
     let band = narrow.then(|| Band {
         factor: (0..covariance_root.rows())
             .flat_map(|row| (0..covariance_root.columns()).map(move |column| (row, column)))
@@ -115,6 +122,8 @@ fn root(problem: &Problem, working: &[f64], classical: bool, team: &dyn Team) ->
 struct Scores {
     /// Σ of squared residuals (or scores) by weight.
     squares: f64,
+    /// Σ w r² on the scale of η.
+    residuals: f64,
     /// Σ w ψ′.
     bend: f64,
     /// Σ s²/c: Pearson's χ².
@@ -133,7 +142,14 @@ impl Scores {
     fn of(problem: &Problem, working: &[f64], root: &Matrix) -> Self {
         let design = &problem.design;
         let (lanes, p, unit) = (design.lanes, design.basis.width(), unit_of(problem));
-        let mut out = Self { squares: 0.0, bend: 0.0, pearson: 0.0, leverage: Vec::new(), contributions: Vec::new() };
+        let mut out = Self {
+            squares: 0.0,
+            residuals: 0.0,
+            bend: 0.0,
+            pearson: 0.0,
+            leverage: Vec::new(),
+            contributions: Vec::new(),
+        };
         if design.outputs() != 1 {
             return out;
         }
@@ -142,6 +158,9 @@ impl Scores {
             let rows = target.len();
             let mut information = vec![0.0; rows];
             problem.loss.information(eta, target, weights, &mut information);
+            for (row, weight) in weights.iter().enumerate().filter(|(_, weight)| **weight > 0.0) {
+                out.residuals += weight * (eta[row] - target[row]).powi(2);
+            }
             problem.loss.slopes(eta, target, weights, lanes);
             for row in 0..rows {
                 let weight = weights[row];
@@ -199,7 +218,8 @@ fn meat(problem: &Problem, working: &[f64], root: &Matrix, leverage: bool, frequ
                 let plain = root.transposed_times(lanes, &one);
                 let count = if frequency { weights[row] } else { 1.0 };
                 let left = 1.0 - unit * information[row] / count * lanes.dot(&plain, &plain);
-                factor /= left * left;
+                // A row that alone determines a coefficient has no residual to tell errors from.
+                factor = if left > 1e-10 { factor / (left * left) } else { f64::NAN };
             }
             image.iter_mut().for_each(|value| *value *= factor.sqrt());
             for column in 0..image.len() {

@@ -243,6 +243,9 @@ fn classes(rows: &Rows<'_>) -> Metrics {
 /// The probability that a row of the second class scores higher than one of the first, ties counting half (Mann & Whitney
 /// 1947), rows by weight.
 fn area(design: &Design, score: impl Fn(usize) -> f64) -> Option<f64> {
+    if (0..design.rows()).any(|row| score(row).is_nan()) {
+        return None;
+    }
     let mut order: Vec<usize> = (0..design.rows()).collect();
     order.sort_by(|a, b| score(*a).total_cmp(&score(*b)));
     let (mut below, mut pairs) = (0.0, 0.0);

@@ -73,7 +73,15 @@ pub(super) fn report(
     let converged = reason.converged() && !separated && !(far && problem.shape != Shape::Quadratic);
     let estimates = match unknown(spec, problem, reason, converged, counted.freedom, ended.at, &mut warnings) {
         true => None,
-        false => estimates(spec, problem, &counted, &working, &internal, team),
+        false => {
+            let found = estimates(spec, problem, &counted, &working, &internal, team);
+            if found.is_none() {
+                let detail =
+                    "the rows do not tell the errors of the estimates: standard errors are left out".to_owned();
+                warn(&mut warnings, "no_error_formula", detail);
+            }
+            found
+        }
     };
     if let Some(Estimates { inference, .. }) = &estimates
         && inference.covariance.is_none()
@@ -86,7 +94,13 @@ pub(super) fn report(
         _ => None,
     });
     let validation = match (ended.judge, folds) {
-        (Some(judge), _) => Some(judged(problem, judge, &working, ended.best_iteration)),
+        (Some(judge), _) => Some(judged(spec, problem, judge, &working, ended.best_iteration)),
+        // A fit that was ended from outside is not judged by others that would run to their end.
+        (None, Some(_))
+            if matches!(reason, StopReason::Cancelled | StopReason::Interrupted | StopReason::MaxSeconds) =>
+        {
+            None
+        }
         (None, Some(folds)) => folds::judged(spec, data, problem, folds, how, team),
         (None, None) => None,
     };
@@ -154,14 +168,19 @@ fn levels(spec: &Spec, data: &Dataset) -> Vec<(String, Vec<String>)> {
 fn counted(spec: &Spec, problem: &Problem) -> Counted {
     let Problem { design, quadratic, .. } = problem;
     let weights = spec.weights.as_ref().map(|weights| weights.kind);
-    let observations = match weights {
-        Some(WeightKind::Frequency) => design.weight_sum,
-        _ => design.rows_counted as f64,
-    };
+    let observations = observations(weights, design);
     // Of the coefficients of all classes only the differences are determined.
     let outputs = if design.response == Response::Softmax { design.outputs().saturating_sub(1) } else { 1 };
     let determined = (quadratic.rank() * outputs) as f64;
     Counted { observations, determined, freedom: observations - determined, weights }
+}
+
+/// Rows that count; with frequencies their sum.
+fn observations(weights: Option<WeightKind>, design: &super::design::Design) -> f64 {
+    match weights {
+        Some(WeightKind::Frequency) => design.weight_sum,
+        _ => design.rows_counted as f64,
+    }
 }
 
 fn conditioning(problem: &Problem, condition_number: Option<f64>, width: usize, warnings: &mut Vec<Warning>) {
@@ -267,11 +286,17 @@ fn unknown(
 }
 
 /// How the fit does on the rows that judge.
-fn judged(problem: &Problem, judge: &Judge<'_>, working: &[f64], best_iteration: Option<u64>) -> ValidationReport {
+fn judged(
+    spec: &Spec,
+    problem: &Problem,
+    judge: &Judge<'_>,
+    working: &[f64],
+    best_iteration: Option<u64>,
+) -> ValidationReport {
     let design = &judge.design;
     let loss = judge.loss(working);
-    let weights = None;
-    let observations = design.rows_counted as f64;
+    let weights = spec.weights.as_ref().map(|weights| weights.kind);
+    let observations = observations(weights, design);
     let counted = Counted { observations, determined: 0.0, freedom: observations, weights };
     ValidationReport {
         rows: design.rows() as u64,

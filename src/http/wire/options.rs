@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::fields::{Fields, wrong};
 use crate::fit::{Range, Restarts, Spread, Validation, Violation};
-use crate::ingest::{Node, Number, token};
+use crate::ingest::{Node, Number, VIOLATIONS_MAX, token};
 
 const STARTS_MAX: u64 = 1_000;
 const FOLDS_MAX: u64 = 100;
@@ -97,7 +97,10 @@ fn rows(keys: &mut Fields, faults: &mut Vec<Violation>) -> Option<Vec<u64>> {
     for (index, node) in nodes.iter().enumerate() {
         match node {
             Node::Number(Number::Whole(row)) => rows.push(*row),
-            other => faults.push(wrong(&format!("{pointer}/{index}"), "the number of a row, from 0", other)),
+            other if faults.len() < VIOLATIONS_MAX => {
+                faults.push(wrong(&format!("{pointer}/{index}"), "the number of a row, from 0", other));
+            }
+            _ => {}
         }
     }
     Some(rows)

@@ -73,6 +73,11 @@ pub(crate) fn request(posted: Posted, limits: &Limits) -> Result<Request, Vec<Vi
             let weight = weights.as_ref().map(|weights| weights.column.as_str());
             let kept =
                 data.drop_missing(&missing, &|name| Some(name) == weight || used.iter().any(|other| other == name));
+            let names_rows = validation.as_ref().is_some_and(|validation| validation.rows.is_some());
+            if names_rows && kept.as_ref().is_some_and(|kept| kept.rows_dropped() > 0) {
+                let detail = "rows are dropped, so their numbers say nothing any more: choose rows in another way";
+                faults.push(Violation::new("/validation/rows", "invalid_value", detail));
+            }
             if kept.is_none() {
                 faults.push(Violation::new(
                     "/data",
