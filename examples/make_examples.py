@@ -153,7 +153,7 @@ def mixed(**restarts):
         "loss": {"kind": "cauchy", "delta": 0.5},
         "optimizer": descent(0.02),
         "start": {"x": -1, "intercept": 8},
-        "stop": {"max_iterations": 10_000, "gradient_tolerance": 1e-9},
+        "stop": {"max_iterations": 50_000, "gradient_tolerance": 1e-9},
     } | restarts
 
 
