@@ -40,7 +40,7 @@ def long_data():
 
 
 def wave_data():
-    """One wave of a sine over [-1, 1] with normal noise of standard deviation 0.3, 40 points: little for a degree of 15."""
+    """One wave of a sine over [-1, 1] with normal noise of deviation 0.3, 40 points: few for a degree of 15."""
     generator = random.Random(15)
     x = sorted(round(generator.uniform(-1, 1), 3) for _ in range(40))
     y = [round(math.sin(math.pi * value) + generator.gauss(0, 0.3), 3) for value in x]
@@ -57,7 +57,7 @@ def mixture_data():
 
 
 def exam_data():
-    """Whether an exam was passed after so many hours of work: even odds at 5 hours, and e times the odds with each more."""
+    """Whether an exam was passed after so many hours of work: even odds at 5 hours, e times that with each more."""
     generator = random.Random(8)
     hours = [round(generator.uniform(0, 10), 1) for _ in range(80)]
     outcome = ["pass" if generator.random() < 1 / (1 + math.exp(5 - value)) else "fail" for value in hours]

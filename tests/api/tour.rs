@@ -108,7 +108,7 @@ async fn each_figure_of_the_document_is_the_one_answered() {
     // What the text repeats stands in a table.
     let tabled: BTreeSet<_> =
         figures.iter().map(|one| (one.place.rsplit('.').next().unwrap(), one.seen.as_str())).collect();
-    let prose = TOUR.lines().filter(|line| !line.starts_with('|')).collect::<Vec<_>>().join("\n").replace("```", "");
+    let prose = TOUR.lines().filter(|line| !line.starts_with('|')).collect::<Vec<_>>().join(" ").replace("```", "");
     let repeated: Vec<_> = prose.split('`').skip(1).step_by(2).filter_map(quoted).collect();
     assert!(repeated.len() > 12, "{repeated:?}");
     for one in repeated {
