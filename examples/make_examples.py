@@ -5,6 +5,7 @@ Needs Python 3 and nothing else. `python3 examples/make_examples.py` writes the 
 """
 
 import json
+import math
 import pathlib
 import random
 
@@ -38,8 +39,48 @@ def long_data():
     return columns | {"y": y}
 
 
-def descent(learning_rate):
-    return {"kind": "gradient_descent", "learning_rate": learning_rate}
+def wave_data():
+    """One wave of a sine over [-1, 1] with normal noise of deviation 0.3, 40 points: few for a degree of 15."""
+    generator = random.Random(15)
+    x = sorted(round(generator.uniform(-1, 1), 3) for _ in range(40))
+    y = [round(math.sin(math.pi * value) + generator.gauss(0, 0.3), 3) for value in x]
+    return {"x": x, "y": y}
+
+
+def mixture_data():
+    """Two lines in one cloud: 36 points of y = 2x + 1 and 24 of y = -2x + 9, with noise of standard deviation 0.3."""
+    generator = random.Random(2)
+    x = [round(generator.uniform(-3, 3), 3) for _ in range(60)]
+    lines = [(2, 1) if row % 5 < 3 else (-2, 9) for row in range(60)]
+    y = [round(slope * v + height + generator.gauss(0, 0.3), 3) for v, (slope, height) in zip(x, lines)]
+    return {"x": x, "y": y}
+
+
+def exam_data():
+    """Whether an exam was passed after so many hours of work: even odds at 5 hours, e times that with each more."""
+    generator = random.Random(8)
+    hours = [round(generator.uniform(0, 10), 1) for _ in range(80)]
+    outcome = ["pass" if generator.random() < 1 / (1 + math.exp(5 - value)) else "fail" for value in hours]
+    return {"hours": hours, "outcome": outcome}
+
+
+def visits_data():
+    """Counts around exp(0.5 + 0.4x), 60 of them."""
+    generator = random.Random(13)
+    x = [round(generator.uniform(0, 5), 2) for _ in range(60)]
+    return {"x": x, "y": [count(generator, math.exp(0.5 + 0.4 * value)) for value in x]}
+
+
+def count(generator, mean):
+    """A Poisson count: how many uniform draws can be multiplied before the product is below exp(-mean)."""
+    product, drawn = generator.random(), 0
+    while product >= math.exp(-mean):
+        product, drawn = product * generator.random(), drawn + 1
+    return drawn
+
+
+def descent(learning_rate, **more):
+    return {"kind": "gradient_descent", "learning_rate": learning_rate} | more
 
 
 def steps(count):
@@ -62,6 +103,60 @@ def cubic(learning_rate):
     }
 
 
+def rolling(**momentum):
+    """The cubic until it is flat: what momentum is worth shows in the number of iterations."""
+    return {
+        "data": cubic_data(),
+        "model": CUBIC,
+        "optimizer": descent(0.03, **momentum),
+        "start": "zeros",
+        "stop": {"max_iterations": 5000, "gradient_tolerance": 1e-6},
+    }
+
+
+def paced(learning_rate):
+    return {
+        "data": line_data(),
+        "model": LINE,
+        "optimizer": descent(learning_rate),
+        "start": "zeros",
+        "stop": steps(200),
+    }
+
+
+def started(x, intercept):
+    return {
+        "data": line_data(),
+        "model": LINE,
+        "optimizer": descent(0.02),
+        "start": {"x": x, "intercept": intercept},
+        "stop": {"max_iterations": 5000, "gradient_tolerance": 1e-6},
+    }
+
+
+def judged(**patience):
+    return {
+        "data": wave_data(),
+        "model": {"kind": "polynomial", "feature": "x", "degree": 15, "target": "y"},
+        "optimizer": descent(0.1, momentum=0.9),
+        "start": "zeros",
+        "stop": steps(20_000),
+        "validation": {"fraction": 0.4, "seed": 1} | patience,
+    }
+
+
+def mixed(**restarts):
+    """Downhill from a start near the line that fewer points are on."""
+    return {
+        "data": mixture_data(),
+        "model": LINE,
+        "loss": {"kind": "cauchy", "delta": 0.5},
+        "optimizer": descent(0.02),
+        "start": {"x": -1, "intercept": 8},
+        "stop": {"max_iterations": 50_000, "gradient_tolerance": 1e-9},
+    } | restarts
+
+
 EXAMPLES = {
     "line": {
         "data": line_data(),
@@ -81,6 +176,23 @@ EXAMPLES = {
         "optimizer": descent(1e-6),
         "stop": steps(10_000_000) | {"loss_tolerance": 0, "max_seconds": 600},
     },
+    "rate_small": paced(0.0001),
+    "rate_good": paced(0.02),
+    "rate_large": paced(0.03),
+    "start_far": started(-500, 900),
+    "start_near": started(5, 2.5),
+    "momentum_off": rolling(),
+    "momentum_on": rolling(momentum=0.9),
+    "momentum_nesterov": rolling(momentum=0.9, nesterov=True),
+    "stopping_late": judged(),
+    "stopping_early": judged(patience=200),
+    "minimum_local": mixed(),
+    "minimum_restarts": mixed(restarts=16, seed=1),
+    "classes": {
+        "data": exam_data(),
+        "model": {"kind": "logistic", "features": ["hours"], "target": "outcome"},
+    },
+    "counts": {"data": visits_data(), "model": {"kind": "poisson", "features": ["x"], "target": "y"}},
 }
 
 

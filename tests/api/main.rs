@@ -17,4 +17,5 @@ mod listing;
 mod predicting;
 mod readme;
 mod sets;
+mod tour;
 mod tutorial;

@@ -96,7 +96,7 @@ async fn reaches(app: &App, body: &Value, optimum: &Value, what: &str) {
 }
 
 /// RFC 7396, as a client would.
-fn merge(target: &mut Value, patch: &Value) {
+pub(crate) fn merge(target: &mut Value, patch: &Value) {
     let Some(fields) = patch.as_object() else {
         *target = patch.clone();
         return;
