@@ -109,6 +109,10 @@ fn distinct(problem: &Problem, ends: &[End]) -> Vec<Minimum> {
             None => found.push((end, 1)),
         }
     }
+    // A place where a descent ran out of iterations is no minimum, unless there is nothing better to tell.
+    if found.iter().any(|(end, _)| end.converged) {
+        found.retain(|(end, _)| end.converged);
+    }
     let minimum = |(end, starts): (&End, u64)| Minimum {
         objective: end.objective,
         loss: end.loss,

@@ -25,8 +25,11 @@ impl Recorder {
     pub(super) fn new(shape: &HistoryShape, points_max: u64) -> Self {
         let values = 2 + shape.columns() as u64;
         let points_max = points_max.min(points_max.saturating_mul(POINT_VALUES) / values).max(2);
-        let tail = HistoryBlock::new(shape.columns(), 1);
-        Self { tail, points_max, full_at: points_max, last: None, validated: shape.validated }
+        // With batches, points come an epoch apart at the closest.
+        let every = shape.iterations_per_epoch.unwrap_or(1).max(1);
+        let tail = HistoryBlock::new(shape.columns(), every);
+        let full_at = points_max.saturating_mul(every);
+        Self { tail, points_max, full_at, last: None, validated: shape.validated }
     }
 
     /// Records the step, if it is on the stride and finite.
@@ -36,7 +39,7 @@ impl Recorder {
             self.tail.stride *= 2;
             self.full_at = self.points_max.saturating_mul(self.tail.stride);
         }
-        if iteration & (self.tail.stride - 1) == 0 {
+        if iteration.is_multiple_of(self.tail.stride) {
             let kept = self.tail.coefficients.len() - usize::from(self.validated);
             let coefficients = if kept == 0 { Vec::new() } else { step.coefficients() };
             self.close(iteration, step.loss(), step.gradient_norm(), &coefficients, step.validation_loss());

@@ -4,6 +4,7 @@
 mod bits;
 mod nist;
 mod problem;
+mod robust;
 mod tutorial;
 mod variations;
 mod wide;
