@@ -4,7 +4,10 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-.PHONY: help run test tools format lint container schemathesis sets nextest examples
+# A million random fits: FITD_RANDOM_FITS says how many.
+FITD_RANDOM_FITS ?= 1000000
+
+.PHONY: accuracy soak help run test tools format lint container schemathesis sets nextest examples
 
 help: ## Lists what there is.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /: /'
@@ -44,3 +47,9 @@ nextest: ## Runs every test of the crate.
 examples: ## Writes examples/ and the reference values again; both come out the same.
 	python3 examples/make_examples.py
 	python3 tests/numerics/reference/make_reference.py
+
+accuracy: sets ## Writes docs/ACCURACY.md from what the accuracy tests print.
+	scripts/accuracy.sh
+
+soak: ## Runs the long repetitions: a million random fits.
+	FITD_RANDOM_FITS=$(FITD_RANDOM_FITS) cargo test --release --locked --lib -- --nocapture random_fits

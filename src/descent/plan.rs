@@ -139,11 +139,6 @@ pub fn check(spec: &Spec, data: &Dataset) -> Vec<SpecError> {
     if let Some(weights) = &spec.weights {
         weight_fault(&weights.column, data, &mut fault);
     }
-    let kinked = spec.penalty.l1 > 0.0 || !spec.bounds.is_empty();
-    if kinked && spec.scaling.kind == "whiten" {
-        let detail = "whitening mixes the coefficients, so it takes no l1 penalty and no bounds".to_owned();
-        fault("scaling".to_owned(), "unsupported_combination", detail);
-    }
     let Ok(family) = models::family(&spec.model) else { return faults };
     let Some(kind) = losses::kind(&spec.loss) else { return faults };
     if !family.losses().contains(&spec.loss.kind.as_str()) {
@@ -173,7 +168,13 @@ pub fn check(spec: &Spec, data: &Dataset) -> Vec<SpecError> {
         });
     }
     faults.extend(family.target_fault(&spec.model, data));
-    faults.extend(optimizers::method(&spec.optimizer).and_then(|method| method.check(spec, kind.shape())));
+    let unsuited = optimizers::method(&spec.optimizer).and_then(|method| method.check(spec, kind.shape()));
+    let kinked = spec.penalty.l1 > 0.0 || !spec.bounds.is_empty();
+    if kinked && spec.scaling.kind == "whiten" && unsuited.is_none() {
+        let detail = "whitening mixes the coefficients, so it takes no l1 penalty and no bounds".to_owned();
+        faults.push(SpecError { field: "scaling".to_owned(), code: "unsupported_combination", detail, limit: None });
+    }
+    faults.extend(unsuited);
     faults.extend(validation::check(spec, data));
     if spec.diagnostics && data.rows() > super::DIAGNOSTICS_MAX {
         let (limit, rows) = (super::DIAGNOSTICS_MAX as u64, data.rows() as u64);

@@ -8,11 +8,13 @@ mod events;
 
 mod bad_inputs;
 mod catalogue;
+mod categories;
 mod creating;
 mod documents;
 mod ending;
 mod following;
 mod history;
+mod judging;
 mod listing;
 mod predicting;
 mod readme;

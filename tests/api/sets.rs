@@ -1,5 +1,6 @@
 //! The peers' own data sets: what scikit-learn and statsmodels find, fitd finds as it is asked, with nothing but the data,
 //! the model and the loss. The problems are exported by `make sets`; `tests/numerics/make_sets.py` says how.
+#![expect(clippy::print_stdout, reason = "docs/ACCURACY.md is made from what this prints")]
 
 use std::collections::BTreeMap;
 
@@ -77,6 +78,7 @@ async fn try_all(app: &App, change: impl Fn(&mut Value) -> bool) -> Vec<String> 
         let result = &fit["result"];
         let (digits, what) = worst(&problem, result);
         let figure = format!("{name}: {digits:.1} digits of {what} by {}", fit["spec"]["optimizer"]["kind"]);
+        println!("{figure}");
         let wanted = problem["digits"].as_f64().unwrap();
         if digits.is_nan() || digits < wanted || result["converged"] != true {
             short.push(format!(
