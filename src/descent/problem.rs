@@ -138,7 +138,11 @@ impl Problem {
 
     /// The spectrum of the Hessian, or of a bound of it; nothing where its curvature has no bound.
     pub(super) fn spectrum(&self) -> Option<Spectrum> {
-        let curvature = self.loss.curvature_max()?;
+        self.spectrum_for(self.loss.curvature_max()?)
+    }
+
+    /// The spectrum where the loss has this second derivative in every row.
+    fn spectrum_for(&self, curvature: f64) -> Option<Spectrum> {
         if self.is_whitened() {
             let smallest = (self.shape == Shape::Quadratic).then_some(2.0);
             return Some(Spectrum { largest: curvature.max(2.0 * f64::from(u8::from(self.is_penalized()))), smallest });
@@ -154,8 +158,15 @@ impl Problem {
 
     /// The optimizer that was asked for.
     pub(super) fn optimizer(&self, spec: &Spec) -> Option<Box<dyn Optimizer>> {
-        let spectrum = || self.spectrum().unwrap_or(Spectrum { largest: 1.0, smallest: None });
-        let bounded = self.loss.curvature_max().is_some();
+        // Where the curvature has no bound, ten times its size near the optimum, or at coefficients 0, is a cautious guess.
+        let guess = 10.0 * self.design.mean_square_target().sqrt().max(1.0);
+        let curvature = match self.shape {
+            Shape::UnboundedLikelihood => Some(guess),
+            _ => self.loss.curvature_max(),
+        };
+        let spectrum =
+            || curvature.and_then(|most| self.spectrum_for(most)).unwrap_or(Spectrum { largest: 1.0, smallest: None });
+        let bounded = curvature.is_some();
         let setting = Setting {
             width: self.chart.width(self.design.basis.as_ref()) * self.design.outputs(),
             rows: self.design.rows(),

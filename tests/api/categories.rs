@@ -123,6 +123,26 @@ async fn separated_classes_are_told_of_instead_of_a_fit() {
     assert_eq!((&result["converged"], &result["warnings"][0]["code"]), (&json!(false), &json!("separation")));
 }
 
+/// Of three kinds of iris one is apart from the others: no direction of all coefficients is flat alone, and yet there is no
+/// optimum. Breast cancer and wine can be told without error.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_set_of_the_peers_that_can_be_separated_converges() {
+    let app = spawn_app().await;
+    for (name, model) in [("iris", "softmax"), ("breast_cancer", "logistic"), ("wine", "softmax")] {
+        let path = format!("{}/tests/numerics/sets/{name}.columns.json", env!("CARGO_MANIFEST_DIR"));
+        let text =
+            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}; `make sets` makes it"));
+        let data: Value = serde_json::from_str(&text).unwrap();
+        for optimizer in ["auto", "lbfgs"] {
+            let posted = json!({"data": data, "model": model, "optimizer": optimizer});
+            let result = app.fitted(&posted).await["result"].clone();
+            let codes: Vec<_> = result["warnings"].as_array().unwrap().iter().map(|one| one["code"].clone()).collect();
+            assert_eq!(result["converged"], false, "{name} by {optimizer}");
+            assert!(codes.contains(&json!("separation")), "{name} by {optimizer}: {codes:?}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn choices_that_do_not_go_together_are_refused() {
     let app = spawn_app().await;

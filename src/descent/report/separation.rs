@@ -7,6 +7,7 @@ use crate::descent::design::Design;
 use crate::descent::models::Response;
 use crate::descent::problem::Problem;
 use crate::descent::spec::Spec;
+use crate::descent::vertex::{Progress, Vertex};
 use crate::descent::{Team, matrix::Matrix};
 
 /// Movement against a row, as a part of the largest movement, that counts as none.
@@ -15,6 +16,10 @@ const NOISE: f64 = 1e-7;
 const STEPS: usize = 4;
 /// The least curvature, as a part of the mean one, above which no direction is near flat.
 const FLAT: f64 = 1e-4;
+/// The size of a linear program: lines times the square of the unknowns.
+const PROGRAM_MAX: f64 = 2e8;
+/// Steps from vertex to vertex.
+const PIVOTS_MAX: usize = 500;
 
 /// Whether such a direction exists. Only asked of models where it can, without a penalty and without ranges.
 pub(super) fn found(problem: &Problem, spec: &Spec, working: &[f64], team: &dyn Team) -> bool {
@@ -29,12 +34,75 @@ pub(super) fn found(problem: &Problem, spec: &Spec, working: &[f64], team: &dyn 
     }
     let map = problem.quadratic.whitened_chart().map(design.basis.as_ref(), design.lanes);
     let hessian = design.gram(problem.loss.as_ref(), working, &map, false, team);
-    flattest(design, &hessian, map.columns()).is_some_and(|direction| {
-        let lift = |block: &[f64]| map.times(design.lanes, block);
-        let lifted: Vec<f64> = direction.chunks(map.columns().max(1)).flat_map(lift).collect();
-        let back: Vec<f64> = lifted.iter().map(|value| -value).collect();
-        recedes(design, &lifted) || recedes(design, &back)
-    })
+    let inner = map.columns().max(1);
+    let lift = |direction: &[f64]| -> Vec<f64> {
+        direction.chunks(inner).flat_map(|block| map.times(design.lanes, block)).collect()
+    };
+    let Some(direction) = flattest(design, &hessian, inner) else { return false };
+    let lifted = lift(&direction);
+    let back: Vec<f64> = lifted.iter().map(|value| -value).collect();
+    if recedes(design, &lifted) || recedes(design, &back) {
+        return true;
+    }
+    // Several flat directions at once: the linear program decides.
+    program(design, &map).is_some_and(|direction| recedes(design, &lift(&direction)))
+}
+
+/// The direction that helps most, as a linear program: each gain is at least 0, and counts up to 1. Nothing where the
+/// program is too large or not solved.
+fn program(design: &Design, map: &Matrix) -> Option<Vec<f64>> {
+    let (inner, outputs) = (map.columns(), design.outputs());
+    // The last class stays where it is: only differences matter.
+    let blocks = if outputs > 1 { outputs - 1 } else { 1 };
+    let width = blocks * inner;
+    let gains = design.rows() * outputs.saturating_sub(1).max(1);
+    if width == 0 || (2 * gains) as f64 * (width * width) as f64 > PROGRAM_MAX {
+        return None;
+    }
+    let unit = (design.rows() as f64).sqrt();
+    let (mut rows, mut pinned): (Vec<Vec<f64>>, Vec<bool>) = (Vec::new(), Vec::new());
+    design.visit(&vec![0.0; design.width()], |_, functions, _, target, weights| {
+        let count = target.len();
+        for row in (0..count).filter(|row| weights[*row] > 0.0) {
+            let one: Vec<f64> = (0..map.rows()).map(|k| functions[k * count + row]).collect();
+            let x: Vec<f64> = map.transposed_times(design.lanes, &one).iter().map(|value| unit * value).collect();
+            let mut put = |parts: &[(usize, f64)], is_pinned: bool| {
+                let mut gain = vec![0.0; width];
+                for (block, sign) in parts.iter().filter(|(block, _)| *block < blocks) {
+                    x.iter().enumerate().for_each(|(k, value)| gain[block * inner + k] = sign * value);
+                }
+                rows.push(gain);
+                pinned.push(is_pinned);
+            };
+            let own = target[row];
+            match design.response {
+                Response::Sigmoid => put(&[(0, if own > 0.5 { 1.0 } else { -1.0 })], false),
+                Response::Softmax => {
+                    let own = own as usize;
+                    (0..outputs).filter(|k| *k != own).for_each(|k| put(&[(own, 1.0), (k, -1.0)], false));
+                }
+                _ => put(&[(0, -1.0)], own > 0.0),
+            }
+        }
+    });
+    let n = rows.len();
+    let a = Matrix::from_columns(2 * n, (0..width).map(|k| rows.iter().chain(&rows).map(|row| row[k]).collect()));
+    let mut b = vec![0.0; n];
+    b.resize(2 * n, 1.0);
+    let mut low = vec![f64::NEG_INFINITY; n];
+    low.resize(2 * n, 0.0);
+    let mut high: Vec<f64> = pinned.iter().map(|pinned| if *pinned { f64::INFINITY } else { -1.0 }).collect();
+    high.extend(pinned.iter().map(|pinned| f64::from(u8::from(!pinned))));
+    let mut vertex = Vertex::new(design.lanes, a, b, low, high, &vec![0.0; width]);
+    for _ in 0..PIVOTS_MAX {
+        match vertex.step(&|| false) {
+            Progress::Moved => {}
+            Progress::Optimal | Progress::Stuck => break,
+        }
+    }
+    let mut direction = vertex.at().to_vec();
+    direction.resize(outputs * inner, 0.0);
+    Some(direction)
 }
 
 /// The direction of least curvature; nothing where no direction is near flat.
