@@ -52,4 +52,4 @@ accuracy: sets ## Writes docs/ACCURACY.md from what the accuracy tests print.
 	scripts/accuracy.sh
 
 soak: ## Runs the long repetitions: a million random fits.
-	FITD_RANDOM_FITS=$(FITD_RANDOM_FITS) cargo test --release --locked --lib -- --nocapture random_fits
+	FITD_RANDOM_FITS=$(FITD_RANDOM_FITS) cargo test --locked --lib -- --nocapture random_fits

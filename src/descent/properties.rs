@@ -9,6 +9,7 @@ use super::spec::{Covariance, Penalty, Spec, Start, Stop};
 use super::*;
 
 mod random;
+mod resuming;
 
 /// Uniform numbers in (0, 1) and normal ones, the same for ever.
 pub(super) struct Noise(u64);
