@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 nist="$(cargo test --locked --test numerics nist -- --nocapture 2>/dev/null | grep -E '^[A-Za-z0-9]+: estimates' || true)"
-sets="$(cargo test --locked --test api sets -- --nocapture 2>/dev/null | grep -E 'digits of' || true)"
+sets="$(cargo test --locked --test api sets::every_problem -- --nocapture 2>/dev/null | grep -E 'digits of' || true)"
 seeds="$(cargo test --locked --test numerics robust -- --nocapture 2>/dev/null | grep -E 'of 100 seeds' || true)"
 test -n "$nist" && test -n "$sets" && test -n "$seeds"
 
