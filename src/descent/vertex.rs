@@ -15,6 +15,8 @@ const NEWTON_MAX: usize = 20;
 /// Widths of the smoothing, each a part of the one before.
 const WIDTHS: usize = 8;
 const SHRINK: f64 = 0.1;
+/// Widths where there is no vertex to go to: the last one is 10⁻¹¹ of the spread.
+const WIDTHS_ALONE: usize = 12;
 /// The perturbation of b as a part of its spread.
 const PERTURBATION: f64 = 1e-9;
 
@@ -39,6 +41,10 @@ pub(super) struct Vertex {
     perturbed: Vec<f64>,
     scale: f64,
     at: Vec<f64>,
+    /// Q of a term ½φᵀQφ.
+    quadratic: Option<Matrix>,
+    /// Where the width before the last one ended.
+    earlier: Vec<f64>,
     /// Widths done.
     widths: usize,
     /// The rows of the vertex; empty while smoothing.
@@ -66,7 +72,25 @@ impl Vertex {
         let scale = [median(apart), largest].into_iter().find(|size| *size > 0.0).unwrap_or(1.0);
         let perturbed =
             b.iter().enumerate().map(|(row, value)| (PERTURBATION * scale).mul_add(hash(row), *value)).collect();
-        Self { lanes, a, b, low, high, perturbed, scale, at: start.to_vec(), widths: 0, basis: Vec::new() }
+        Self {
+            lanes,
+            a,
+            b,
+            low,
+            high,
+            perturbed,
+            scale,
+            at: start.to_vec(),
+            earlier: Vec::new(),
+            quadratic: None,
+            widths: 0,
+            basis: Vec::new(),
+        }
+    }
+
+    /// The same sum with ½φᵀQφ added: its minimum is no vertex, and is found by smoothing alone.
+    pub(super) fn with_quadratic(self, quadratic: Matrix) -> Self {
+        Self { quadratic: Some(quadratic), ..self }
     }
 
     /// Where it stands.
@@ -77,7 +101,11 @@ impl Vertex {
     /// One width of the smoothing, or one edge.
     pub(super) fn step(&mut self, abandoned: &dyn Fn() -> bool) -> Progress {
         if self.basis.is_empty() {
-            if self.widths < WIDTHS {
+            let widths = if self.quadratic.is_some() { WIDTHS_ALONE } else { WIDTHS };
+            if self.quadratic.is_some() && self.widths >= widths {
+                return if self.is_flat() { Progress::Optimal } else { Progress::Stuck };
+            }
+            if self.widths < widths {
                 let width = self.scale * libm::pow(SHRINK, self.widths as f64);
                 self.smooth(width, abandoned);
                 self.widths += 1;
@@ -102,54 +130,121 @@ impl Vertex {
 
     /// Newton's method on the sum with each kink rounded off within `width` of it.
     fn smooth(&mut self, width: f64, abandoned: &dyn Fn() -> bool) {
-        let p = self.at.len();
+        // The path of minima is piecewise straight in the width: going on along it keeps the rows within the width there.
+        let here = self.at.clone();
+        if self.earlier.len() == here.len() {
+            let on = |(now, before): (&f64, &f64)| SHRINK.mul_add(now - before, *now);
+            let ahead: Vec<f64> = here.iter().zip(&self.earlier).map(on).collect();
+            if self.value(&ahead, width) < self.value(&here, width) {
+                self.at = ahead;
+            }
+        }
+        self.earlier = here;
         for _ in 0..NEWTON_MAX {
             if abandoned() {
                 return;
             }
-            let residuals = self.residuals(&self.at, &self.b);
-            let before = self.smoothed(&residuals, width);
-            let slope = |row: usize| {
-                let place = ((residuals[row] + width) / (2.0 * width)).clamp(0.0, 1.0);
-                (self.high[row] - self.low[row]).mul_add(place, self.low[row])
-            };
-            let bend = |row: usize| {
-                if residuals[row].abs() < width { (self.high[row] - self.low[row]) / (2.0 * width) } else { 0.0 }
-            };
-            let slopes: Vec<f64> = (0..residuals.len()).map(slope).collect();
-            let bends: Vec<f64> = (0..residuals.len()).map(bend).collect();
-            let gradient: Vec<f64> = (0..p).map(|k| self.lanes.dot(self.a.column(k), &slopes)).collect();
-            let mut hessian = Matrix::zeros(p, p);
-            for k in 0..p {
-                let scaled: Vec<f64> = self.a.column(k).iter().zip(&bends).map(|(x, c)| x * c).collect();
-                for l in k..p {
-                    let product = self.lanes.dot(&scaled, self.a.column(l));
-                    hessian.set(k, l, product);
-                    hessian.set(l, k, product);
-                }
+            let before = self.value(&self.at, width);
+            let (step, decrease) = self.newton(width);
+            let part = self.lowest(&step, width);
+            let next: Vec<f64> = self.at.iter().zip(&step).map(|(x, d)| f64::mul_add(-part, *d, *x)).collect();
+            let moved = next != self.at && self.value(&next, width) <= before;
+            if moved {
+                self.at = next;
             }
-            // Where few rows are within the width, a little of the widest one's curvature keeps the step short.
-            let total: f64 = (0..residuals.len()).map(|row| self.high[row] - self.low[row]).sum();
-            let ridge = 1e-6 * total / (2.0 * self.scale) / residuals.len() as f64;
-            (0..p).for_each(|k| hessian.set(k, k, hessian.at(k, k) + ridge));
-            let step = Cholesky::shifted(self.lanes, &hessian).solve(&gradient);
-            let decrease = self.lanes.dot(&gradient, &step);
-            let mut part = 1.0;
-            let mut moved = false;
-            for _ in 0..30 {
-                let next: Vec<f64> = self.at.iter().zip(&step).map(|(x, d)| f64::mul_add(-part, *d, *x)).collect();
-                let after = self.smoothed(&self.residuals(&next, &self.b), width);
-                if after < before - 1e-4 * part * decrease {
-                    moved = next != self.at;
-                    self.at = next;
-                    break;
-                }
-                part *= 0.5;
-            }
-            if !moved || decrease <= 1e-12 * before.abs() {
+            if !moved || decrease <= 1e-13 * before.abs() {
                 return;
             }
         }
+    }
+
+    /// The part of a step against which the smoothed sum is lowest, at most 1, by bisection on its slope along the step.
+    fn lowest(&self, step: &[f64], width: f64) -> f64 {
+        let residuals = self.residuals(&self.at, &self.b);
+        let mut speeds = vec![0.0; residuals.len()];
+        step.iter().enumerate().for_each(|(k, d)| self.lanes.axpy(*d, self.a.column(k), &mut speeds));
+        let image = self.quadratic.as_ref().map(|quadratic| quadratic.times(self.lanes, step));
+        let rises = |part: f64| {
+            let lines = residuals.iter().zip(&speeds).enumerate().map(|(row, (r, speed))| {
+                let place = ((r - part * speed + width) / (2.0 * width)).clamp(0.0, 1.0);
+                (self.high[row] - self.low[row]).mul_add(place, self.low[row]) * speed
+            });
+            let bend = image.as_ref().map_or(0.0, |image| {
+                let terms = self.at.iter().zip(step).zip(image);
+                terms.map(|((x, d), q)| (x - part * d) * q).sum::<f64>()
+            });
+            -(lines.sum::<f64>() + bend) > 0.0
+        };
+        if !rises(1.0) {
+            return 1.0;
+        }
+        let (mut low, mut high) = (0.0, 1.0);
+        for _ in 0..100 {
+            let middle = 0.5 * (low + high);
+            if middle <= low || middle >= high {
+                break;
+            }
+            let end = if rises(middle) { &mut high } else { &mut low };
+            *end = middle;
+        }
+        low
+    }
+
+    /// The smoothed sum.
+    fn value(&self, at: &[f64], width: f64) -> f64 {
+        self.smoothed(&self.residuals(at, &self.b), width) + self.half_square(at)
+    }
+
+    /// Newton's step H⁻¹g on the smoothed sum, and gᵀH⁻¹g: twice what it promises.
+    fn newton(&self, width: f64) -> (Vec<f64>, f64) {
+        let p = self.at.len();
+        let residuals = self.residuals(&self.at, &self.b);
+        let slope = |row: usize| {
+            let place = ((residuals[row] + width) / (2.0 * width)).clamp(0.0, 1.0);
+            (self.high[row] - self.low[row]).mul_add(place, self.low[row])
+        };
+        let bend = |row: usize| {
+            if residuals[row].abs() < width { (self.high[row] - self.low[row]) / (2.0 * width) } else { 0.0 }
+        };
+        let slopes: Vec<f64> = (0..residuals.len()).map(slope).collect();
+        let bends: Vec<f64> = (0..residuals.len()).map(bend).collect();
+        let mut gradient: Vec<f64> = (0..p).map(|k| self.lanes.dot(self.a.column(k), &slopes)).collect();
+        let mut hessian = Matrix::zeros(p, p);
+        for k in 0..p {
+            let scaled: Vec<f64> = self.a.column(k).iter().zip(&bends).map(|(x, c)| x * c).collect();
+            for l in k..p {
+                let product = self.lanes.dot(&scaled, self.a.column(l));
+                hessian.set(k, l, product);
+                hessian.set(l, k, product);
+            }
+        }
+        if let Some(quadratic) = &self.quadratic {
+            hessian.add(quadratic);
+            let slopes = quadratic.times(self.lanes, &self.at);
+            gradient.iter_mut().zip(slopes).for_each(|(sum, slope)| *sum += slope);
+        }
+        // Where few rows are within the width, a little of the widest one's curvature keeps the step short.
+        let total: f64 = (0..residuals.len()).map(|row| self.high[row] - self.low[row]).sum();
+        let least = if self.quadratic.is_some() { 1e-12 } else { 1e-6 };
+        let ridge = least * total / (2.0 * self.scale) / residuals.len() as f64;
+        (0..p).for_each(|k| hessian.set(k, k, hessian.at(k, k) + ridge));
+        let step = Cholesky::shifted(self.lanes, &hessian).solve(&gradient);
+        let decrease = self.lanes.dot(&gradient, &step);
+        (step, decrease)
+    }
+
+    /// ½φᵀQφ.
+    fn half_square(&self, at: &[f64]) -> f64 {
+        let image = self.quadratic.as_ref().map(|quadratic| quadratic.times(self.lanes, at));
+        image.map_or(0.0, |image| 0.5 * self.lanes.dot(at, &image))
+    }
+
+    /// Whether a further step at the last width promises nothing: the minimum of the sum itself is then no further below than
+    /// the lines differ from their rounded form, which is 10⁻¹¹ of the spread.
+    fn is_flat(&self) -> bool {
+        let width = self.scale * libm::pow(SHRINK, (WIDTHS_ALONE - 1) as f64);
+        let (_, decrease) = self.newton(width);
+        decrease <= 1e-9 * self.value(&self.at, width).abs()
     }
 
     fn smoothed(&self, residuals: &[f64], width: f64) -> f64 {
@@ -285,6 +380,7 @@ impl Vertex {
     pub(super) fn state(&self) -> Vec<(String, Vec<f64>)> {
         vec![
             ("vertex_at".to_owned(), self.at.clone()),
+            ("vertex_earlier".to_owned(), self.earlier.clone()),
             ("vertex_widths".to_owned(), vec![self.widths as f64]),
             ("vertex_basis".to_owned(), self.basis.iter().map(|row| *row as f64).collect()),
         ]
@@ -302,6 +398,7 @@ impl Vertex {
         let fits = at.len() == self.at.len() && widths.len() == 1 && basis.iter().all(|row| *row < self.b.len());
         if fits {
             self.at.clone_from(at);
+            self.earlier = vector("vertex_earlier").cloned().unwrap_or_default();
             self.widths = widths[0] as usize;
             self.basis = basis;
         }
@@ -356,94 +453,4 @@ fn inverse_times(rows: Vec<Vec<f64>>, basis: &[usize], b: &[f64]) -> Option<Vec<
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::descent::properties::Noise;
-
-    fn solve(a: &Matrix, b: &[f64], tau: f64) -> (Vec<f64>, usize) {
-        let n = b.len();
-        let mut vertex = Vertex::new(
-            Lanes::chosen(),
-            a.clone(),
-            b.to_vec(),
-            vec![-tau; n],
-            vec![1.0 - tau; n],
-            &vec![0.0; a.columns()],
-        );
-        for step in 0..5_000 {
-            match vertex.step(&|| false) {
-                Progress::Moved => {}
-                Progress::Optimal => return (vertex.at().to_vec(), step),
-                Progress::Stuck => panic!("stuck after {step}"),
-            }
-        }
-        panic!("no optimum");
-    }
-
-    fn loss(a: &Matrix, b: &[f64], tau: f64, at: &[f64]) -> f64 {
-        (0..b.len())
-            .map(|row| {
-                let r: f64 = at.iter().enumerate().map(|(k, x)| x * a.at(row, k)).sum::<f64>() - b[row];
-                if r > 0.0 { (1.0 - tau) * r } else { -tau * r }
-            })
-            .sum()
-    }
-
-    fn problem(seed: u64, n: usize, p: usize, whole: bool) -> (Matrix, Vec<f64>) {
-        let mut noise = Noise::new(seed);
-        let mut value = |whole: bool| if whole { (2.0 * noise.normal()).round() } else { noise.normal() };
-        let mut columns = vec![vec![1.0; n]];
-        columns.extend((1..p).map(|_| (0..n).map(|_| value(whole)).collect::<Vec<_>>()));
-        let b = (0..n).map(|_| value(whole)).collect();
-        (Matrix::from_columns(n, columns), b)
-    }
-
-    #[test]
-    fn no_vertex_is_lower_than_the_one_that_is_found() {
-        for (seed, whole) in (0..40).flat_map(|seed| [(seed, false), (seed, true)]) {
-            let (a, b) = problem(seed, 12, 3, whole);
-            for tau in [0.5, 0.2, 0.9] {
-                let (at, _) = solve(&a, &b, tau);
-                let mut least = f64::INFINITY;
-                for i in 0..12 {
-                    for j in 0..i {
-                        for k in 0..j {
-                            let rows: Vec<Vec<f64>> =
-                                [i, j, k].iter().map(|r| (0..3).map(|c| a.at(*r, c)).collect()).collect();
-                            let Some(vertex) = inverse_times(rows, &[i, j, k], &b) else { continue };
-                            least = least.min(loss(&a, &b, tau, &vertex));
-                        }
-                    }
-                }
-                let found = loss(&a, &b, tau, &at);
-                assert!(found <= least + 1e-9 * least, "seed {seed} {whole} {tau}: {found} {least}");
-            }
-        }
-    }
-
-    #[test]
-    fn many_rows_and_massive_ties_end_soon() {
-        let (a, b) = problem(5, 2_000, 5, false);
-        assert!(solve(&a, &b, 0.3).1 < 300);
-        let (a, b) = problem(6, 2_000, 5, true);
-        assert!(solve(&a, &b, 0.5).1 < 300);
-    }
-
-    #[test]
-    fn a_state_goes_on_bit_for_bit() {
-        let (a, b) = problem(8, 300, 4, false);
-        let make = || Vertex::new(Lanes::chosen(), a.clone(), b.clone(), vec![-0.5; 300], vec![0.5; 300], &[0.0; 4]);
-        let (mut whole, mut first) = (make(), make());
-        for _ in 0..9 {
-            whole.step(&|| false);
-            first.step(&|| false);
-        }
-        let mut second = make();
-        assert!(second.restore(&first.state()));
-        for _ in 0..6 {
-            whole.step(&|| false);
-            second.step(&|| false);
-            assert_eq!(whole.state(), second.state());
-        }
-    }
-}
+mod tests;

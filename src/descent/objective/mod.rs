@@ -39,13 +39,15 @@ impl Evaluation {
     }
 }
 
-/// An objective as a sum of kinked lines: Σᵢ ρᵢ(aᵢ·φ − bᵢ), ρᵢ of slope `low` below 0 and `high` above.
+/// An objective as a sum of kinked lines, Σᵢ ρᵢ(aᵢ·φ − bᵢ), ρᵢ of slope `low` below 0 and `high` above, and a quadratic.
 pub(super) struct Lines {
     /// One row a line.
     pub(super) a: Matrix,
     pub(super) b: Vec<f64>,
     pub(super) low: Vec<f64>,
     pub(super) high: Vec<f64>,
+    /// Q of a penalty ½φᵀQφ beside the lines.
+    pub(super) curvature: Option<Matrix>,
 }
 
 /// A function to minimize.

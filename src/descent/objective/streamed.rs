@@ -117,9 +117,14 @@ impl Objective for Streamed<'_> {
     }
 
     fn lines(&self) -> Option<Lines> {
-        if self.penalty != PenaltyForm::None || self.design.outputs() != 1 {
+        if self.design.outputs() != 1 {
             return None;
         }
+        let curvature = (self.penalty != PenaltyForm::None).then(|| {
+            let mut curvature = Matrix::zeros(self.width(), self.width());
+            self.penalty.add_hessian(&mut curvature, 0);
+            curvature
+        });
         let (n, p, lanes) = (self.design.rows(), self.width(), self.design.lanes);
         let map = self.chart.map(self.design.basis.as_ref(), lanes);
         let extra: Vec<usize> = (0..p).filter(|k| self.kinks.l1.get(*k).is_some_and(|l1| *l1 > 0.0)).collect();
@@ -129,7 +134,8 @@ impl Objective for Streamed<'_> {
             .filter(|(_, end, _)| end.is_finite())
             .collect();
         let total = n + extra.len() + ranges.len();
-        let mut lines = Lines { a: Matrix::zeros(total, p), b: Vec::new(), low: Vec::new(), high: Vec::new() };
+        let mut lines =
+            Lines { a: Matrix::zeros(total, p), b: Vec::new(), low: Vec::new(), high: Vec::new(), curvature };
         let origin = self.working(&vec![0.0; p]);
         self.design.visit(&origin, |from, functions, eta, target, weights| {
             let rows = target.len();

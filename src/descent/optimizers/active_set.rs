@@ -1,5 +1,6 @@
 //! `active_set`: for losses of straight lines with kinks. The kinks are smoothed less and less, then the descent goes from
 //! vertex to vertex until the multipliers prove the optimum (Koenker & d'Orey 1987); see [`Vertex`].
+//! With an l2 penalty there are no vertices: then the smoothing goes on until it is rounding.
 
 use super::super::lanes::Lanes;
 use super::super::losses::Shape;
@@ -27,13 +28,9 @@ impl Method for ActiveSet {
         scale(spec, if plain { "whiten" } else { "standardize" })
     }
 
-    fn check(&self, spec: &Spec, shape: Shape) -> Option<SpecError> {
+    fn check(&self, _spec: &Spec, shape: Shape) -> Option<SpecError> {
         if shape != Shape::PiecewiseLinear {
             return unsuited("", "active_set takes the absolute and quantile losses alone");
-        }
-        if spec.penalty.l2 > 0.0 {
-            let detail = "active_set takes an l1 penalty and bounds, not l2; gradient_descent with a schedule takes l2";
-            return unsuited("", detail);
         }
         None
     }
@@ -54,6 +51,9 @@ impl Optimizer for Running {
         if self.vertex.is_none() {
             let Some(lines) = objective.lines() else { return Advance::Stuck };
             let mut vertex = Vertex::new(Lanes::chosen(), lines.a, lines.b, lines.low, lines.high, &here.at);
+            if let Some(curvature) = lines.curvature {
+                vertex = vertex.with_quadratic(curvature);
+            }
             if !self.stored.is_empty() && !vertex.restore(&std::mem::take(&mut self.stored)) {
                 return Advance::Stuck;
             }
