@@ -4,6 +4,7 @@
 mod plan;
 mod run;
 
+mod aside;
 mod problem;
 mod restarts;
 mod validation;

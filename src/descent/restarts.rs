@@ -3,19 +3,17 @@
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
 
-use super::observer::{Control, Observer, Step};
-use super::outcome::{Minimum, StopReason};
+use super::aside::{self, Silent};
+use super::outcome::Minimum;
 use super::problem::Problem;
 use super::run::{Point, descend};
 use super::spec::{Restarts, Spec, Spread};
 use super::start::Normal;
 use super::{Alone, Team};
 
-use std::sync::Mutex;
-
 /// Two ends count as one minimum if their objectives differ by no more than this part …
 const SAME_OBJECTIVE: f64 = 1e-6;
-/// … and their predictions, in units of the spread, by no more than this.
+/// … and their coordinates by no more than this part of the largest one.
 const SAME_PLACE: f64 = 1e-3;
 
 /// What the descents found.
@@ -23,19 +21,6 @@ pub(super) struct Found {
     /// The coordinates from which the best minimum is reached.
     pub(super) start: Vec<f64>,
     pub(super) minima: Vec<Minimum>,
-}
-
-/// Watches a descent that nobody sees: it goes on until the team gives up.
-struct Silent<'a>(&'a dyn Team);
-
-impl Observer for Silent<'_> {
-    fn observe(&mut self, _step: &dyn Step) -> Control {
-        self.pulse()
-    }
-
-    fn pulse(&mut self) -> Control {
-        if self.0.abandoned() { Control::Stop(StopReason::Interrupted) } else { Control::Continue }
-    }
 }
 
 struct End {
@@ -56,21 +41,11 @@ pub(super) fn search(
 ) -> Option<Found> {
     let count = restarts.count.max(1) as usize;
     let start = |index: usize| if index == 0 { first.to_vec() } else { drawn(problem, spec.seed, restarts, index) };
-    let ends: Vec<Mutex<Option<End>>> = (0..count).map(|_| Mutex::new(None)).collect();
-    for first in (0..count).step_by(super::SIDE_BY_SIDE) {
-        team.each(super::SIDE_BY_SIDE.min(count - first), &|place| {
-            if team.abandoned() {
-                return;
-            }
-            let end = one(problem, spec, &start(first + place), first + place, team);
-            *ends[first + place].lock().unwrap_or_else(std::sync::PoisonError::into_inner) = end;
-        });
-    }
+    let ends = aside::all(team, count, &|index| one(problem, spec, &start(index), index, team));
     if team.abandoned() {
         return None;
     }
-    let inner = |place: Mutex<Option<End>>| place.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let mut ends: Vec<End> = ends.into_iter().filter_map(inner).collect();
+    let mut ends: Vec<End> = ends.into_iter().flatten().collect();
     ends.sort_by(|a, b| a.objective.total_cmp(&b.objective).then(a.start.cmp(&b.start)));
     let best = ends.first().map_or_else(|| first.to_vec(), |best| start(best.start));
     Some(Found { start: best, minima: distinct(problem, &ends) })

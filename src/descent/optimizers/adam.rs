@@ -10,27 +10,26 @@ use super::{Method, Optimizer, Setting, scale, stored};
 
 pub(super) struct Adam;
 
+/// How slowly the mean of the gradient moves.
+pub(super) const BETA1: Param = Param {
+    name: "beta1",
+    domain: Domain::Number(Bound::Closed(0.0), Bound::Open(1.0)),
+    fallback: Fallback::Number(0.9),
+    meaning: "How much of the mean gradient is kept.",
+};
+
+/// How slowly the mean of its square moves.
+pub(super) const BETA2: Param = Param {
+    name: "beta2",
+    domain: Domain::Number(Bound::Closed(0.0), Bound::Open(1.0)),
+    fallback: Fallback::Number(0.999),
+    meaning: "How much of the mean squared gradient is kept.",
+};
+
 static DESCRIPTOR: Descriptor = Descriptor {
     kind: "adam",
     summary: "Moving means of the gradient and its square make a step by coordinate.",
-    params: &[
-        RATE,
-        Param {
-            name: "beta1",
-            domain: Domain::Number(Bound::Closed(0.0), Bound::Open(1.0)),
-            fallback: Fallback::Number(0.9),
-            meaning: "How much of the mean gradient is kept.",
-        },
-        Param {
-            name: "beta2",
-            domain: Domain::Number(Bound::Closed(0.0), Bound::Open(1.0)),
-            fallback: Fallback::Number(0.999),
-            meaning: "How much of the mean squared gradient is kept.",
-        },
-        EPSILON,
-        SCHEDULE,
-        BATCH_SIZE,
-    ],
+    params: &[RATE, BETA1, BETA2, EPSILON, SCHEDULE, BATCH_SIZE],
 };
 
 impl Method for Adam {

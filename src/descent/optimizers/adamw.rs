@@ -4,7 +4,7 @@
 use super::super::losses::Shape;
 use super::super::registry::{Bound, Choice, Descriptor, Domain, Fallback, Param};
 use super::super::spec::Spec;
-use super::adam::Moments;
+use super::adam::{BETA1, BETA2, Moments};
 use super::first_order::{BATCH_SIZE, EPSILON, FirstOrder, RATE, adaptive_rate};
 use super::schedule::SCHEDULE;
 use super::{Method, Optimizer, Setting, scale};
@@ -16,18 +16,8 @@ static DESCRIPTOR: Descriptor = Descriptor {
     summary: "Adam with coordinates that decay by themselves.",
     params: &[
         RATE,
-        Param {
-            name: "beta1",
-            domain: Domain::Number(Bound::Closed(0.0), Bound::Open(1.0)),
-            fallback: Fallback::Number(0.9),
-            meaning: "How much of the mean gradient is kept.",
-        },
-        Param {
-            name: "beta2",
-            domain: Domain::Number(Bound::Closed(0.0), Bound::Open(1.0)),
-            fallback: Fallback::Number(0.999),
-            meaning: "How much of the mean squared gradient is kept.",
-        },
+        BETA1,
+        BETA2,
         Param {
             name: "weight_decay",
             domain: Domain::Number(Bound::Closed(0.0), Bound::Free),

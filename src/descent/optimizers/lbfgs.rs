@@ -5,7 +5,8 @@ use super::super::losses::Shape;
 use super::super::objective::Objective;
 use super::super::registry::{Choice, Descriptor, Domain, Fallback, Param};
 use super::super::spec::{Spec, SpecError};
-use super::{Advance, Method, Optimizer, Position, Setting, line_search, scale, unsuited};
+use super::line_search::{self, dot};
+use super::{Advance, Method, Optimizer, Position, Setting, scale, unsuited};
 
 pub(super) struct Lbfgs;
 
@@ -55,10 +56,6 @@ struct Running {
     memory: usize,
     /// The oldest first.
     pairs: Vec<Pair>,
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).fold(0.0, |sum, (x, y)| x.mul_add(*y, sum))
 }
 
 impl Running {

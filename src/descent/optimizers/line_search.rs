@@ -14,7 +14,8 @@ const TRIALS_MAX: usize = 60;
 /// Differences of the objective below this part of it are rounding.
 const ROUNDING: f64 = 64.0 * f64::EPSILON;
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
+/// Σ aᵢbᵢ.
+pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     // In a fixed order; the vectors are short.
     a.iter().zip(b).fold(0.0, |sum, (x, y)| x.mul_add(*y, sum))
 }

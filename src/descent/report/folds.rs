@@ -1,26 +1,12 @@
 //! Cross-validation: a fit without each fold, judged on the rows that it left out.
 
-use std::sync::Mutex;
-
 use super::metrics::{Counted, of_predictions};
+use crate::descent::aside::{self, Silent};
 use crate::descent::outcome::ValidationReport;
 use crate::descent::problem::Problem;
 use crate::descent::spec::Spec;
 use crate::descent::validation::{Judge, parts};
-use crate::descent::{Alone, Control, Dataset, Lanes, Observer, Representation, Step, StopReason, Team, run, start};
-
-/// Watches a fit that nobody sees.
-struct Silent<'a>(&'a dyn Team);
-
-impl Observer for Silent<'_> {
-    fn observe(&mut self, _step: &dyn Step) -> Control {
-        self.pulse()
-    }
-
-    fn pulse(&mut self) -> Control {
-        if self.0.abandoned() { Control::Stop(StopReason::Interrupted) } else { Control::Continue }
-    }
-}
+use crate::descent::{Alone, Dataset, Lanes, Representation, StopReason, Team, run, start};
 
 struct Fold {
     /// The rows that judged, and η for each, one column an output.
@@ -39,17 +25,8 @@ pub(super) fn judged(
     how: (Lanes, Representation),
     team: &dyn Team,
 ) -> Option<ValidationReport> {
-    let found: Vec<Mutex<Option<Fold>>> = (0..folds).map(|_| Mutex::new(None)).collect();
-    // A few at a time: each holds a copy of the rows.
-    for first in (0..folds).step_by(super::super::SIDE_BY_SIDE) {
-        team.each(super::super::SIDE_BY_SIDE.min(folds - first), &|place| {
-            let fold = first + place;
-            let result = if team.abandoned() { None } else { one(spec, data, fold, how, team) };
-            *found[fold].lock().unwrap_or_else(std::sync::PoisonError::into_inner) = result;
-        });
-    }
-    let inner = |place: Mutex<Option<Fold>>| place.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let found: Vec<Fold> = found.into_iter().map(inner).collect::<Option<_>>()?;
+    let found = aside::all(team, folds, &|fold| one(spec, data, fold, how, team));
+    let found: Vec<Fold> = found.into_iter().collect::<Option<_>>()?;
     let (n, outputs) = (data.rows(), whole.design.outputs());
     let mut eta = vec![0.0; n * outputs];
     for fold in &found {

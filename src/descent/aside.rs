@@ -1,0 +1,37 @@
+//! Fits that nobody watches, made for another one: descents from further starts, fits without a fold. A few run at the same
+//! time, since each holds memory of its own, and all end when the team gives up.
+
+use std::sync::{Mutex, PoisonError};
+
+use super::observer::{Control, Observer, Step};
+use super::outcome::StopReason;
+use super::{SIDE_BY_SIDE, Team};
+
+/// Watches a descent that nobody sees: it goes on until the team gives up.
+pub(super) struct Silent<'a>(pub(super) &'a dyn Team);
+
+impl Observer for Silent<'_> {
+    fn observe(&mut self, _step: &dyn Step) -> Control {
+        self.pulse()
+    }
+
+    fn pulse(&mut self) -> Control {
+        if self.0.abandoned() { Control::Stop(StopReason::Interrupted) } else { Control::Continue }
+    }
+}
+
+/// The results of `task(0)` … `task(count − 1)`, in order; nothing for those that came after the team gave up.
+pub(super) fn all<T: Send>(
+    team: &dyn Team,
+    count: usize,
+    task: &(dyn Fn(usize) -> Option<T> + Sync),
+) -> Vec<Option<T>> {
+    let places: Vec<Mutex<Option<T>>> = (0..count).map(|_| Mutex::new(None)).collect();
+    for first in (0..count).step_by(SIDE_BY_SIDE) {
+        team.each(SIDE_BY_SIDE.min(count - first), &|place| {
+            let result = if team.abandoned() { None } else { task(first + place) };
+            *places[first + place].lock().unwrap_or_else(PoisonError::into_inner) = result;
+        });
+    }
+    places.into_iter().map(|place| place.into_inner().unwrap_or_else(PoisonError::into_inner)).collect()
+}
