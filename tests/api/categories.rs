@@ -123,6 +123,18 @@ async fn separated_classes_are_told_of_instead_of_a_fit() {
     assert_eq!((&result["converged"], &result["warnings"][0]["code"]), (&json!(false), &json!("separation")));
 }
 
+/// 20 columns of 300 levels and 30 classes: less than 100 kB, but 180,000 coefficients.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_levels_and_classes_together_are_refused() {
+    let app = spawn_app().await;
+    let levels: Vec<String> = (0..300).map(|row| format!("l{row}")).collect();
+    let mut data: serde_json::Map<String, Value> = (0..20).map(|k| (format!("c{k}"), json!(levels))).collect();
+    data.insert("y".to_owned(), json!((0..300).map(|row| row % 30).collect::<Vec<_>>()));
+    let refused = app.post_fit(&json!({"data": data, "model": "softmax"})).await.expect(422).json();
+    assert_eq!((&refused["code"], &refused["pointer"]), (&json!("model_too_large"), &json!("/model/features")));
+    assert_eq!((&refused["limit"], &refused["actual"]), (&json!(65_536), &json!(30 * (20 * 299 + 1))));
+}
+
 /// Of three kinds of iris one is apart from the others: no direction of all coefficients is flat alone, and yet there is no
 /// optimum. Breast cancer and wine can be told without error.
 #[tokio::test(flavor = "multi_thread")]

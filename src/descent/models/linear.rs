@@ -8,8 +8,8 @@ use super::super::same::same;
 use super::super::{Dataset, SpecError};
 use super::{Basis, Family, TARGET, fault, known, vector};
 
-/// Coefficients of one output at most.
-const WIDTH_MAX: u64 = 65_536;
+/// Coefficients at most, of all outputs together.
+pub(super) const WIDTH_MAX: u64 = 65_536;
 
 pub(super) struct Linear;
 

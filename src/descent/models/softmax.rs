@@ -41,13 +41,20 @@ impl Family for Softmax {
     }
 
     fn coefficient_names(&self, choice: &Choice, data: &Dataset) -> Result<Vec<String>, SpecError> {
-        let names = linear::coefficient_names(choice, data)?;
         let classes = self.classes(choice, data);
         if classes.len() > CLASSES_MAX {
             let detail = format!("the target has more than {CLASSES_MAX} classes");
             let limit = Some((CLASSES_MAX as u64, classes.len() as u64));
             return Err(SpecError { limit, ..fault("target", "model_too_large", detail) });
         }
+        // Before a name is made: a small body of many levels and classes could ask for gigabytes of them.
+        let width = self.width(choice, data);
+        if width > linear::WIDTH_MAX {
+            let limit = Some((linear::WIDTH_MAX, width));
+            let detail = format!("the classes together have {width} coefficients, more than {}", linear::WIDTH_MAX);
+            return Err(SpecError { limit, ..fault("features", "model_too_large", detail) });
+        }
+        let names = linear::coefficient_names(choice, data)?;
         Ok(classes.iter().flat_map(|class| names.iter().map(move |name| format!("{class}:{name}"))).collect())
     }
 
