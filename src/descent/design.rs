@@ -3,12 +3,13 @@
 
 mod passes;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::lanes::Lanes;
 use super::models::{self, Basis, Response, family};
 use super::outcome::Label;
 use super::registry::Choice;
+use super::tree::{gather, sum_in_tree};
 use super::triangle::Triangle;
 use super::{Dataset, SpecError, Team, Weights};
 
@@ -27,6 +28,8 @@ pub(super) struct Design {
     features: Vec<Arc<[f64]>>,
     target: Arc<[f64]>,
     weights: Option<Arc<[f64]>>,
+    /// Added to η of every row.
+    pub(super) offset: Option<Arc<[f64]>>,
     /// Taken off the target before anything is computed; not 0 only beside an intercept.
     pub(super) target_shift: f64,
     /// W: the sum of the weights.
@@ -87,7 +90,20 @@ impl Design {
             None => (n, target.len()),
         };
         let response = family.response();
-        Ok(Self { basis, response, classes, features, target, weights, target_shift, weight_sum, rows_counted, lanes })
+        let offset = None;
+        Ok(Self {
+            basis,
+            response,
+            classes,
+            features,
+            target,
+            weights,
+            offset,
+            target_shift,
+            weight_sum,
+            rows_counted,
+            lanes,
+        })
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -168,7 +184,8 @@ impl Design {
     pub(super) fn compress(&self, team: &dyn Team) -> Triangle {
         let width = self.basis.width();
         let chunk_rows = FOLD_ROWS_MIN.max((4 * width).next_multiple_of(BLOCK_ROWS));
-        let whole = self.gather(
+        let whole = gather(
+            self.rows(),
             chunk_rows,
             team,
             &|from, end| {
@@ -183,6 +200,11 @@ impl Design {
                     self.fill(from, rows, &mut block[..width * rows]);
                     for (to, y) in block[width * rows..].iter_mut().zip(&self.target[from..from + rows]) {
                         *to = y - self.target_shift;
+                    }
+                    if let Some(offset) = &self.offset {
+                        for (to, offset) in block[width * rows..].iter_mut().zip(&offset[from..from + rows]) {
+                            *to -= offset;
+                        }
                     }
                     if let Some(weights) = &self.weights {
                         for column in block.chunks_exact_mut(rows) {
@@ -199,45 +221,4 @@ impl Design {
         );
         whole.unwrap_or_else(|| Triangle::empty(width + 1))
     }
-
-    /// Computes a part for each chunk of rows and merges the parts pairwise, in a tree that depends on the rows alone.
-    fn gather<T: Send>(
-        &self,
-        chunk_rows: usize,
-        team: &dyn Team,
-        part: &(dyn Fn(usize, usize) -> Option<T> + Sync),
-        merge: impl Fn(&mut T, T),
-    ) -> Option<T> {
-        let chunks = self.rows().div_ceil(chunk_rows);
-        let parts: Vec<Mutex<Option<T>>> = (0..chunks).map(|_| Mutex::new(None)).collect();
-        team.each(chunks, &|chunk| {
-            let end = self.rows().min((chunk + 1) * chunk_rows);
-            if let Some(value) = part(chunk * chunk_rows, end) {
-                *parts[chunk].lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(value);
-            }
-        });
-        let inner = |place: Mutex<Option<T>>| place.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let mut values: Vec<T> = parts.into_iter().filter_map(inner).collect();
-        while values.len() > 1 {
-            let mut next = Vec::with_capacity(values.len().div_ceil(2));
-            let mut pairs = values.into_iter();
-            while let Some(mut first) = pairs.next() {
-                if let Some(second) = pairs.next() {
-                    merge(&mut first, second);
-                }
-                next.push(first);
-            }
-            values = next;
-        }
-        values.pop()
-    }
-}
-
-/// Pairwise summation (Higham 1993) with fixed leaves.
-fn sum_in_tree(values: &[f64]) -> f64 {
-    if values.len() <= 128 {
-        return values.iter().sum();
-    }
-    let (left, right) = values.split_at((values.len() / 2).next_multiple_of(64));
-    sum_in_tree(left) + sum_in_tree(right)
 }

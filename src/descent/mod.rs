@@ -11,6 +11,10 @@ mod validation;
 
 mod models;
 
+mod formula;
+
+mod nonlinear;
+
 mod losses;
 
 mod objective;
@@ -25,10 +29,12 @@ mod start;
 mod boxed;
 mod cholesky;
 mod double;
+mod elementary;
 mod lanes;
 mod matrix;
 mod same;
 mod student;
+mod tree;
 mod triangle;
 mod vertex;
 
@@ -52,7 +58,7 @@ pub use plan::{
     Estimate, catalogue, check, coefficient_names, columns_of, estimate, iterations_per_epoch, losses_of, resolve,
 };
 pub use predict::{Predictions, predict};
-pub use registry::{Bound, Choice, Descriptor, Domain, Fallback, Param, Section, Value};
+pub use registry::{Bound, Choice, Descriptor, Domain, Fallback, Param, Parameter, Section, Value};
 pub use run::{Representation, run_with};
 pub use spec::{
     Covariance, Penalty, Range, Restarts, Spec, SpecError, Split, Spread, Start, Stop, Validation, WeightKind, Weights,
@@ -60,6 +66,9 @@ pub use spec::{
 
 /// Changes whenever the same input could give other bits; checkpoints of another version are not resumed from.
 pub const NUMERICS_VERSION: u64 = 2;
+
+/// Parameters of a curve, at most.
+pub const PARAMETERS_MAX: usize = 256;
 
 /// Coefficients up to which a covariance matrix is part of the report.
 pub const COVARIANCE_MAX: usize = 256;

@@ -97,6 +97,11 @@ pub struct Report {
     pub metrics: Metrics,
     /// How well it describes the rows that judge it.
     pub validation: Option<ValidationReport>,
+    /// Which coefficients are not estimated: fixed, or tied to others.
+    pub fixed: Vec<bool>,
+    /// Ends of profile-likelihood intervals by coefficient, where they were asked for; an end that the data does not give
+    /// is absent.
+    pub profile: Vec<Option<[Option<f64>; 2]>>,
     /// The distinct minima that several starts led to, the best first.
     pub minima: Vec<Minimum>,
     /// What each row does to the fit.

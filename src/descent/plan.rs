@@ -3,7 +3,7 @@
 use super::losses::Shape;
 use super::registry::{Choice, Section};
 use super::spec::{Spec, SpecError, Start};
-use super::{Dataset, losses, models, optimizers, validation};
+use super::{Dataset, losses, models, nonlinear, optimizers, validation};
 
 /// What a fit will need.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -72,6 +72,9 @@ pub fn resolve(mut spec: Spec) -> Spec {
 
 /// Memory and work of this fit, saturating, without allocating more than names.
 pub fn estimate(spec: &Spec, data: &Dataset) -> Estimate {
+    if let Some(equation) = models::equation(&spec.model) {
+        return nonlinear::estimate(spec, &equation, data);
+    }
     const BLOCK_ROWS: u64 = 512;
     const THREADS_MAX: u64 = 64;
     const GRAM_PARTS: u64 = 16;
@@ -152,6 +155,9 @@ pub fn check(spec: &Spec, data: &Dataset) -> Vec<SpecError> {
             let detail = format!("the target has no class {name}");
             fault(format!("loss/class_weights/{name}"), "invalid_value", detail);
         }
+    }
+    if let Some(equation) = models::equation(&spec.model) {
+        faults.extend(nonlinear::check(spec, &equation, data));
     }
     let several = family.response() == models::Response::Softmax;
     if several && spec.covariance == super::Covariance::Hc3 {

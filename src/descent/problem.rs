@@ -1,11 +1,14 @@
 //! One fit made ready: the rows bound to the model, the loss with its scale, the coordinates of the descent, the
 //! objective. It knows nothing of the loop.
 
+use std::sync::Arc;
+
 use super::design::Design;
 use super::losses::{self, About, Loss, Shape};
 use super::models::Response;
 use super::objective::{Centering, Chart, Compressed, Kinks, Objective, Quadratic, Spectrum, Steepness, Streamed};
 use super::optimizers::{Optimizer, Scaling, Setting, method, scaling};
+use super::run::Ground;
 use super::spec::Spec;
 use super::{Dataset, Lanes, Representation, Team, models};
 
@@ -37,19 +40,33 @@ impl Problem {
         data: &Dataset,
         spec: &Spec,
         team: &dyn Team,
-        (lanes, representation): (Lanes, Representation),
+        how: (Lanes, Representation),
     ) -> Result<Self, Unready> {
-        let (Ok(design), Some(kind)) =
+        Self::with_offset(data, spec, team, how, None)
+    }
+
+    /// The same with an offset that is added to η of every row, which is then the mean itself.
+    pub(super) fn with_offset(
+        data: &Dataset,
+        spec: &Spec,
+        team: &dyn Team,
+        (lanes, representation): (Lanes, Representation),
+        offset: Option<Arc<[f64]>>,
+    ) -> Result<Self, Unready> {
+        let (Ok(mut design), Some(kind)) =
             (Design::new(&spec.model, spec.weights.as_ref(), data, lanes), losses::kind(&spec.loss))
         else {
             return Err(Unready::NonFinite(None));
         };
+        let of_mean = offset.is_some();
+        design.offset = offset;
         let class_sums = design.class_sums();
         let about = |spread: f64| About {
             classes: &design.classes,
             class_sums: &class_sums,
             outputs: design.outputs(),
             spread,
+            of_mean,
         };
         let squared = (kind.shape() == Shape::Quadratic).then(|| kind.build(&spec.loss, &about(1.0)));
         let quadratic = Quadratic::new(&design, spec.penalty, squared.as_deref(), team);
@@ -123,7 +140,7 @@ impl Problem {
     }
 
     /// The objective in the cheapest representation that there is.
-    pub(super) fn objective<'a>(&'a self, team: &'a dyn Team) -> Box<dyn Objective + 'a> {
+    fn cheapest<'a>(&'a self, team: &'a dyn Team) -> Box<dyn Objective + 'a> {
         match self.representation {
             Representation::Compressed if self.is_whitened() => {
                 Box::new(self.quadratic.whitened(self.design.basis.as_ref()))
@@ -190,11 +207,6 @@ impl Problem {
         out
     }
 
-    /// Coordinates → coefficients in data units, in the fixed order of answers.
-    pub(super) fn coefficients(&self, at: &[f64]) -> Vec<f64> {
-        models::to_fixed_order(self.design.basis.as_ref(), &self.internal(at))
-    }
-
     /// Coordinates → working coefficients.
     pub(super) fn working(&self, at: &[f64]) -> Vec<f64> {
         let design = &self.design;
@@ -207,6 +219,40 @@ impl Problem {
         let mut at = self.chart.of_data(design.basis.as_ref(), design.target_shift, design.lanes, internal);
         self.kinks.clip_all(&mut at);
         at
+    }
+}
+
+impl Ground for Problem {
+    fn coefficients(&self, at: &[f64]) -> Vec<f64> {
+        models::to_fixed_order(self.design.basis.as_ref(), &self.internal(at))
+    }
+
+    fn slopes(&self, at: &[f64], gradient: &[f64]) -> Vec<f64> {
+        let Self { design, chart, kinks, .. } = self;
+        if kinks.is_empty() {
+            return chart.gradient_in_data(design.basis.as_ref(), design.lanes, gradient);
+        }
+        chart.gradient_in_data(design.basis.as_ref(), design.lanes, &kinks.steepest(at, gradient))
+    }
+
+    fn lanes(&self) -> Lanes {
+        self.design.lanes
+    }
+
+    fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    fn is_classifier(&self) -> bool {
+        self.design.response.is_classifier()
+    }
+
+    fn stable_spectrum(&self) -> Option<Spectrum> {
+        self.is_quadratic().then(|| self.spectrum()).flatten()
+    }
+
+    fn objective<'a>(&'a self, team: &'a dyn Team) -> Box<dyn Objective + 'a> {
+        self.cheapest(team)
     }
 }
 

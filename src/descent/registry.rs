@@ -35,6 +35,10 @@ pub enum Domain {
     Choice(&'static str),
     /// Positive factors by the text of a label, or one of the words.
     FactorsOr(&'static [&'static str]),
+    /// A text of its own.
+    Text,
+    /// Parameters of a curve by name, in order: a start value, or an object of what is known of it.
+    Parameters,
 }
 
 /// What a parameter is when the client says nothing.
@@ -108,6 +112,37 @@ pub enum Value {
     Choice(Box<Choice>),
     /// Factors by the text of a label.
     Factors(BTreeMap<String, f64>),
+    /// Parameters of a curve, in order.
+    Parameters(Vec<Parameter>),
+}
+
+/// What is said of one parameter of a curve.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parameter {
+    /// Its name.
+    pub name: String,
+    /// Where it starts, or what it is, if it is fixed.
+    pub start: Option<f64>,
+    /// At least this; −∞ where there is no end.
+    pub min: f64,
+    /// At most this; +∞ where there is no end.
+    pub max: f64,
+    /// Whether it keeps its start.
+    pub fixed: bool,
+    /// What it is in terms of the others.
+    pub expr: Option<String>,
+}
+
+impl Parameter {
+    /// A free parameter with this start, if any.
+    pub fn free(name: impl Into<String>, start: Option<f64>) -> Self {
+        Self { name: name.into(), start, min: f64::NEG_INFINITY, max: f64::INFINITY, fixed: false, expr: None }
+    }
+
+    /// Whether it is estimated.
+    pub fn is_free(&self) -> bool {
+        !self.fixed && self.expr.is_none()
+    }
 }
 
 /// An entry chosen from a registry, with the values of all its parameters.
@@ -178,6 +213,14 @@ impl Choice {
         match self.settings.get(name)? {
             Value::Factors(factors) => Some(factors),
             _ => None,
+        }
+    }
+
+    /// Parameters of a curve; none where nothing is said of any.
+    pub fn parameters(&self) -> &[Parameter] {
+        match self.settings.get("parameters") {
+            Some(Value::Parameters(parameters)) => parameters,
+            _ => &[],
         }
     }
 

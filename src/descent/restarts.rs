@@ -6,7 +6,7 @@ use rand_pcg::Pcg64;
 use super::aside::{self, Silent};
 use super::outcome::Minimum;
 use super::problem::Problem;
-use super::run::{Point, descend};
+use super::run::{Ground, Point, descend};
 use super::spec::{Restarts, Spec, Spread};
 use super::start::Normal;
 use super::{Alone, Team};
@@ -23,12 +23,14 @@ pub(super) struct Found {
     pub(super) minima: Vec<Minimum>,
 }
 
-struct End {
-    start: usize,
-    at: Vec<f64>,
-    objective: f64,
-    loss: f64,
-    converged: bool,
+/// Where a descent ended.
+pub(super) struct End {
+    /// Which start led there.
+    pub(super) start: usize,
+    pub(super) at: Vec<f64>,
+    pub(super) objective: f64,
+    pub(super) loss: f64,
+    pub(super) converged: bool,
 }
 
 /// Descends from each start. Nothing if the team gave up.
@@ -70,7 +72,7 @@ fn one(problem: &Problem, spec: &Spec, start: &[f64], index: usize, team: &dyn T
 }
 
 /// The distinct ends, the best first.
-fn distinct(problem: &Problem, ends: &[End]) -> Vec<Minimum> {
+pub(super) fn distinct(ground: &dyn Ground, ends: &[End]) -> Vec<Minimum> {
     let mut found: Vec<(&End, u64)> = Vec::new();
     for end in ends {
         let same = |other: &End| {
@@ -91,7 +93,7 @@ fn distinct(problem: &Problem, ends: &[End]) -> Vec<Minimum> {
     let minimum = |(end, starts): (&End, u64)| Minimum {
         objective: end.objective,
         loss: end.loss,
-        coefficients: problem.coefficients(&end.at),
+        coefficients: ground.coefficients(&end.at),
         starts,
         converged: end.converged,
     };

@@ -1,7 +1,8 @@
 //! The loop: evaluate, ask the stopping rules and the observer, step. It knows neither what is minimized nor how a
 //! step is made.
 
-use super::objective::{Evaluation, Objective};
+use super::losses::Shape;
+use super::objective::{Evaluation, Objective, Spectrum};
 use super::observer::{Checkpoint, Control, Observer, Step};
 use super::optimizers::{Advance, Optimizer, Position};
 use super::outcome::{Divergence, Minimum, Outcome, StopReason, Suggestion};
@@ -23,24 +24,44 @@ pub enum Representation {
 }
 
 /// A loss this many times the larger of the initial loss and the loss at coefficients 0 counts as divergence.
-const DIVERGENCE_FACTOR: f64 = 1e6;
+pub(super) const DIVERGENCE_FACTOR: f64 = 1e6;
 
 /// A mean log loss below which every row is classified beyond doubt: the classes are separated, and the optimum is at
 /// infinity.
 const SEPARATED: f64 = 1e-9;
 
+/// What a descent needs to know of the fit that it is made for.
+pub(super) trait Ground: Sync {
+    /// Coordinates → coefficients in data units, in the fixed order of answers.
+    fn coefficients(&self, at: &[f64]) -> Vec<f64>;
+    /// The slopes of steepest descent by the coefficients that descend, in data units.
+    fn slopes(&self, at: &[f64], gradient: &[f64]) -> Vec<f64>;
+    fn lanes(&self) -> Lanes;
+    fn shape(&self) -> Shape;
+    fn is_classifier(&self) -> bool;
+    /// The spectrum that bounds a stable learning rate, where there is one: the objective is quadratic.
+    fn stable_spectrum(&self) -> Option<Spectrum>;
+    /// The objective in the cheapest representation that there is.
+    fn objective<'a>(&'a self, team: &'a dyn Team) -> Box<dyn Objective + 'a>;
+}
+
+/// The loss on the rows that judge, at some coordinates.
+pub(super) type Judging<'a> = &'a dyn Fn(&[f64]) -> f64;
+
 /// Where a descent stands.
 pub(super) struct Point<'a> {
-    problem: &'a Problem,
+    ground: &'a dyn Ground,
     pub(super) here: Position,
-    initial_loss: f64,
-    iteration: u64,
-    optimizer: Box<dyn Optimizer>,
-    judge: Option<&'a Judge<'a>>,
+    pub(super) initial_loss: f64,
+    pub(super) iteration: u64,
+    pub(super) optimizer: Box<dyn Optimizer>,
+    judge: Option<Judging<'a>>,
     validation_loss: Option<f64>,
-    best: Option<Best>,
+    pub(super) best: Option<Best>,
     /// The rule that ends the descent here, known before the point is observed so that a checkpoint has it.
-    ends: Option<StopReason>,
+    pub(super) ends: Option<StopReason>,
+    /// How many times the descent has begun anew from another place.
+    pub(super) stage: u64,
 }
 
 /// The rules that compare a point with those before it, by their number in a checkpoint.
@@ -49,15 +70,15 @@ const COMPARING: [StopReason; 3] =
 
 impl<'a> Point<'a> {
     pub(super) fn new(
-        problem: &'a Problem,
-        judge: Option<&'a Judge<'a>>,
+        ground: &'a dyn Ground,
+        judge: Option<Judging<'a>>,
         at: Vec<f64>,
         optimizer: Box<dyn Optimizer>,
     ) -> Self {
         let gradient = vec![0.0; at.len()];
         let here = Position { at, gradient, evaluation: Evaluation { loss: 0.0, penalty: 0.0 } };
         Self {
-            problem,
+            ground,
             here,
             initial_loss: 0.0,
             iteration: 0,
@@ -66,6 +87,7 @@ impl<'a> Point<'a> {
             validation_loss: None,
             best: None,
             ends: None,
+            stage: 0,
         }
     }
 
@@ -79,7 +101,7 @@ impl<'a> Point<'a> {
     }
 
     fn judge_here(&mut self) {
-        self.validation_loss = self.judge.map(|judge| judge.loss(&self.problem.working(&self.here.at)));
+        self.validation_loss = self.judge.map(|judge| judge(&self.here.at));
     }
 
     pub(super) fn is_finite(&self) -> bool {
@@ -87,7 +109,7 @@ impl<'a> Point<'a> {
             && self.here.gradient.iter().chain(&self.here.at).all(|value| value.is_finite())
     }
 
-    fn restore(&mut self, checkpoint: &Checkpoint) -> bool {
+    pub(super) fn restore(&mut self, checkpoint: &Checkpoint) -> bool {
         let vector = |name: &str| checkpoint.floats.iter().find(|(other, _)| other == name).map(|(_, values)| values);
         let (Some(at), Some(initial)) = (vector("coordinates"), vector("initial_loss")) else { return false };
         if checkpoint.numerics_version != NUMERICS_VERSION || at.len() != self.here.at.len() || initial.len() != 1 {
@@ -101,6 +123,7 @@ impl<'a> Point<'a> {
         }
         let ends = vector("ends").and_then(|ends| ends.first());
         self.ends = ends.and_then(|number| COMPARING.get(*number as usize).copied());
+        self.stage = vector("stage").and_then(|stage| stage.first()).map_or(0, |stage| *stage as u64);
         self.here.at.clone_from(at);
         self.initial_loss = initial[0];
         self.iteration = checkpoint.iteration;
@@ -122,15 +145,7 @@ impl Step for Point<'_> {
     }
 
     fn gradient_norm(&self) -> f64 {
-        let Problem { design, chart, .. } = self.problem;
-        let kinks = self.problem.kinks();
-        let slopes = if kinks.is_empty() {
-            chart.gradient_in_data(design.basis.as_ref(), design.lanes, &self.here.gradient)
-        } else {
-            let steepest = kinks.steepest(&self.here.at, &self.here.gradient);
-            chart.gradient_in_data(design.basis.as_ref(), design.lanes, &steepest)
-        };
-        norm(design.lanes, &slopes)
+        norm(self.ground.lanes(), &self.ground.slopes(&self.here.at, &self.here.gradient))
     }
 
     fn validation_loss(&self) -> Option<f64> {
@@ -138,7 +153,7 @@ impl Step for Point<'_> {
     }
 
     fn coefficients(&self) -> Vec<f64> {
-        self.problem.coefficients(&self.here.at)
+        self.ground.coefficients(&self.here.at)
     }
 
     fn checkpoint(&self) -> Checkpoint {
@@ -148,6 +163,9 @@ impl Step for Point<'_> {
         ];
         let number = COMPARING.iter().position(|reason| Some(*reason) == self.ends);
         floats.extend(number.map(|number| ("ends".to_owned(), vec![number as f64])));
+        if self.stage > 0 {
+            floats.push(("stage".to_owned(), vec![self.stage as f64]));
+        }
         floats.extend(self.best.iter().flat_map(Best::state));
         floats.extend(self.optimizer.state());
         Checkpoint { numerics_version: NUMERICS_VERSION, iteration: self.iteration, floats, integers: Vec::new() }
@@ -163,16 +181,17 @@ pub fn run_with(
     resume: Option<&Checkpoint>,
     observer: &mut dyn Observer,
 ) -> Outcome {
+    let on = if super::models::is_curve(&spec.model) { super::nonlinear::run } else { run_on };
     let split = spec.validation.as_ref().map(|validation| &validation.split);
     let Some(split) = split.filter(|split| !matches!(split, Split::Folds(..))) else {
-        return run_on(data, None, spec, team, how, resume, observer);
+        return on(data, None, spec, team, how, resume, observer);
     };
     let parts = parts(split, data.rows(), 0);
     if parts.training.is_empty() || parts.judging.is_empty() {
         return Outcome::NonFinite { row: None };
     }
     let (training, judging) = (data.subset(&parts.training), data.subset(&parts.judging));
-    match run_on(&training, Some(&judging), spec, team, how, resume, observer) {
+    match on(&training, Some(&judging), spec, team, how, resume, observer) {
         // A row of the training part, told by its place among all rows.
         Outcome::NonFinite { row: Some(row) } => {
             Outcome::NonFinite { row: parts.training.get(row as usize).map(|row| *row as u64) }
@@ -209,7 +228,9 @@ fn run_on(
         let Some(found) = restarts::search(&problem, spec, restarts, &first, team) else { return Outcome::Abandoned };
         (first, minima) = (found.start, found.minima);
     }
-    let mut point = Point::new(&problem, judge.as_ref(), first.clone(), optimizer);
+    let judging = judge.as_ref().map(|judge| |at: &[f64]| judge.loss(&problem.working(at)));
+    let judging = judging.as_ref().map(|judging| judging as Judging<'_>);
+    let mut point = Point::new(&problem, judging, first.clone(), optimizer);
     let patience = spec.validation.as_ref().and_then(|validation| validation.patience);
     if let (Some(patience), Some(judge)) = (patience, &judge) {
         point.best = Some(Best::new(patience, judge.loss(&problem.working(&first)), &first));
@@ -236,12 +257,12 @@ fn run_on(
             };
             report(spec, data, &problem, team, how, ended)
         }
-        Err(ran_away) => Outcome::Diverged(Box::new(divergence(spec, data, &problem, &point, &ran_away))),
+        Err(ran_away) => Outcome::Diverged(Box::new(divergence(spec, data, &point, &ran_away))),
     }
 }
 
 /// Goes back to the iterate that did best on the rows that judge.
-fn restore_best(objective: &dyn Objective, point: &mut Point<'_>) -> Option<u64> {
+pub(super) fn restore_best(objective: &dyn Objective, point: &mut Point<'_>) -> Option<u64> {
     let best = point.best.take()?;
     point.here.at.clone_from(&best.at);
     point.here.evaluation = objective.evaluate(&best.at, &mut point.here.gradient);
@@ -251,7 +272,7 @@ fn restore_best(objective: &dyn Objective, point: &mut Point<'_>) -> Option<u64>
 
 /// The loss at coefficients 0: for squared error the mean y².
 fn loss_at_zero(problem: &Problem, objective: &dyn Objective) -> f64 {
-    if problem.shape == super::losses::Shape::Quadratic {
+    if problem.shape == Shape::Quadratic {
         return problem.design.mean_square_target();
     }
     let at = problem.coordinates(&vec![0.0; problem.design.width()]);
@@ -351,14 +372,17 @@ pub(super) fn descend(
 /// The rules that look at the present point alone.
 fn converged(objective: &dyn Objective, point: &Point<'_>, spec: &Spec) -> Option<StopReason> {
     let Position { at, gradient, evaluation } = &point.here;
-    let unbounded = point.problem.design.response.is_classifier() && spec.penalty.l2 + spec.penalty.l1 == 0.0;
+    let unbounded = point.ground.is_classifier() && spec.penalty.l2 + spec.penalty.l1 == 0.0;
     if unbounded && evaluation.loss < SEPARATED {
         return Some(StopReason::NoProgress);
     }
     let tolerance = spec.stop.gradient_tolerance;
+    if tolerance <= point.optimizer.own_tolerance() {
+        return None;
+    }
     let flat = tolerance > 0.0 && objective.steepness(at, gradient, *evaluation) <= tolerance;
     // At a kink the slope of one side says nothing: there the method itself has to prove the optimum.
-    let smooth = point.problem.shape != super::losses::Shape::PiecewiseLinear;
+    let smooth = point.ground.shape() != Shape::PiecewiseLinear;
     (flat && smooth).then_some(StopReason::GradientTolerance)
 }
 
@@ -367,8 +391,8 @@ fn plain(value: f64) -> String {
     if (1e-4..1e6).contains(&value.abs()) { value.to_string() } else { format!("{value:e}") }
 }
 
-fn divergence(spec: &Spec, data: &Dataset, problem: &Problem, point: &Point<'_>, ran_away: &RanAway) -> Divergence {
-    let spectrum = problem.is_quadratic().then(|| problem.spectrum()).flatten();
+pub(super) fn divergence(spec: &Spec, data: &Dataset, point: &Point<'_>, ran_away: &RanAway) -> Divergence {
+    let spectrum = point.ground.stable_spectrum();
     let bound = spectrum.and_then(|spectrum| point.optimizer.max_stable_learning_rate(spectrum));
     let gradient_tolerance = (spec.stop.gradient_tolerance == 0.0).then_some(1e-10);
     let advice = match spectrum.and_then(|spectrum| point.optimizer.suggestion(spectrum)) {
@@ -389,7 +413,7 @@ fn divergence(spec: &Spec, data: &Dataset, problem: &Problem, point: &Point<'_>,
     Divergence {
         iteration: ran_away.iteration,
         names: super::coefficient_names(&spec.model, data).unwrap_or_default(),
-        coefficients: problem.coefficients(&point.here.at),
+        coefficients: point.coefficients(),
         loss: Some(loss).filter(|loss| loss.is_finite()),
         max_stable_learning_rate: bound,
         suggestion: Some(advice),

@@ -6,6 +6,7 @@
 mod event;
 mod history;
 mod id;
+mod parameters;
 mod progress;
 mod record;
 mod result;
@@ -15,6 +16,7 @@ mod violation;
 pub(crate) use event::{Event, EventId, EventKind};
 pub(crate) use history::{HistoryBlock, HistoryShape};
 pub(crate) use id::{DatasetId, FitId, Tenant};
+pub(crate) use parameters::{ParameterSpec, ParameterSpecs};
 pub(crate) use progress::Progress;
 pub(crate) use record::{DatasetInfo, FitRecord, Labels, Outcome, Status};
 pub(crate) use result::{

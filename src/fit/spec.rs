@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::parameters::ParameterSpecs;
+
 /// A value of one parameter of a choice.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -18,6 +20,8 @@ pub(crate) enum Setting {
     Choice(Box<Choice>),
     /// Factors by the text of a label.
     Factors(BTreeMap<String, f64>),
+    /// Parameters of a curve.
+    Parameters(ParameterSpecs),
 }
 
 /// One entry of a registry with its parameters: a model, a loss, an optimizer, a scaling.

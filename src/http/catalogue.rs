@@ -54,6 +54,8 @@ fn parameter(param: &Param) -> Value {
             shown.insert("section".to_owned(), json!(section));
             "choice"
         }
+        Domain::Text => "text",
+        Domain::Parameters => "parameters",
         Domain::FactorsOr(words) => {
             shown.insert("words".to_owned(), json!(words));
             "factors"

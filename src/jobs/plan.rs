@@ -7,8 +7,8 @@ use super::engine::Engine;
 use super::{Draft, Plan};
 use crate::descent::{self, SpecError};
 use crate::fit::{
-    Choice, Covariance, HistoryShape, Penalty, PenaltyOn, Restarts, Setting, Spec, Spread, Start, Stop, Validation,
-    Violation, WeightKind, Weights,
+    Choice, Covariance, HistoryShape, ParameterSpec, ParameterSpecs, Penalty, PenaltyOn, Restarts, Setting, Spec,
+    Spread, Start, Stop, Validation, Violation, WeightKind, Weights,
 };
 
 /// Resolves and checks a draft, and finds all that is wrong at once.
@@ -170,9 +170,29 @@ pub(super) fn to_choice(choice: &Choice) -> descent::Choice {
         Setting::List(list) => descent::Value::List(list.clone()),
         Setting::Choice(choice) => descent::Value::Choice(Box::new(to_choice(choice))),
         Setting::Factors(factors) => descent::Value::Factors(factors.clone()),
+        Setting::Parameters(ParameterSpecs(specs)) => {
+            descent::Value::Parameters(specs.iter().map(|(name, spec)| to_parameter(name, spec)).collect())
+        }
     };
     let settings = choice.settings.iter().map(|(name, setting)| (name.clone(), value(setting)));
     descent::Choice { kind: choice.kind.clone(), settings: settings.collect() }
+}
+
+fn to_parameter(name: &str, spec: &ParameterSpec) -> descent::Parameter {
+    descent::Parameter {
+        name: name.to_owned(),
+        start: spec.start,
+        min: spec.min.unwrap_or(f64::NEG_INFINITY),
+        max: spec.max.unwrap_or(f64::INFINITY),
+        fixed: spec.fixed,
+        expr: spec.expr.clone(),
+    }
+}
+
+fn from_parameter(parameter: descent::Parameter) -> (String, ParameterSpec) {
+    let descent::Parameter { name, start, min, max, fixed, expr } = parameter;
+    let finite = |end: f64| Some(end).filter(|end| end.is_finite());
+    (name, ParameterSpec { start, min: finite(min), max: finite(max), fixed, expr })
 }
 
 /// The form of a choice that clients see.
@@ -185,6 +205,9 @@ pub(crate) fn from_choice(choice: descent::Choice) -> Choice {
         descent::Value::List(list) => Setting::List(list),
         descent::Value::Choice(choice) => Setting::Choice(Box::new(from_choice(*choice))),
         descent::Value::Factors(factors) => Setting::Factors(factors),
+        descent::Value::Parameters(parameters) => {
+            Setting::Parameters(ParameterSpecs(parameters.into_iter().map(from_parameter).collect()))
+        }
     };
     Choice {
         kind: choice.kind,

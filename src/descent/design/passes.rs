@@ -3,6 +3,7 @@
 use super::{BLOCK_ROWS, CHUNK_ROWS, Design};
 use crate::descent::losses::Loss;
 use crate::descent::matrix::Matrix;
+use crate::descent::tree::gather;
 use crate::descent::{Team, models::Response};
 
 /// Partial curvature matrices held at once, at most.
@@ -76,6 +77,12 @@ impl Design {
         }
         let eta = &mut scratch.eta[..self.outputs() * rows];
         eta.fill(0.0);
+        if let Some(offset) = &self.offset {
+            match picked {
+                Some(picked) => picked.iter().zip(eta.iter_mut()).for_each(|(row, to)| *to = offset[*row as usize]),
+                None => eta.iter_mut().zip(&offset[from..from + rows]).for_each(|(to, value)| *to = *value),
+            }
+        }
         for (eta, working) in eta.chunks_exact_mut(rows).zip(working.chunks_exact(width.max(1))) {
             for (column, factor) in functions.chunks_exact(rows).zip(working) {
                 self.lanes.axpy(*factor, column, eta);
@@ -99,7 +106,8 @@ impl Design {
 
     /// One pass over all rows at these working coefficients: loss and gradient.
     pub(in crate::descent) fn stream(&self, loss: &dyn Loss, working: &[f64], team: &dyn Team) -> Sums {
-        let whole = self.gather(
+        let whole = gather(
+            self.rows(),
             CHUNK_ROWS,
             team,
             &|from, end| {
@@ -211,7 +219,7 @@ impl Design {
             }
             Some(sums)
         };
-        let whole = self.gather(chunk_rows, team, &part, |first, second| first.add(&second));
+        let whole = gather(self.rows(), chunk_rows, team, &part, |first, second| first.add(&second));
         let mut whole = whole.unwrap_or_else(|| Matrix::zeros(size, size));
         for column in 0..size {
             for row in column + 1..size {

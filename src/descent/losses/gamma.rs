@@ -21,8 +21,12 @@ impl LossKind for Gamma {
         Shape::UnboundedLikelihood
     }
 
-    fn build(&self, _choice: &Choice, _about: &About<'_>) -> Box<dyn Loss> {
-        Box::new(*self)
+    fn build(&self, _choice: &Choice, about: &About<'_>) -> Box<dyn Loss> {
+        if about.of_mean { Box::new(super::mean::Amount) } else { Box::new(*self) }
+    }
+
+    fn mean_fault(&self, y: f64) -> Option<&'static str> {
+        (y <= 0.0).then_some("an amount above 0")
     }
 }
 
@@ -43,5 +47,9 @@ impl Pointwise for Gamma {
 
     fn most(&self) -> Option<f64> {
         None
+    }
+
+    fn has_dispersion(&self) -> bool {
+        true
     }
 }

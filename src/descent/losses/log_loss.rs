@@ -29,7 +29,14 @@ impl LossKind for LogLoss {
         Shape::Likelihood
     }
 
+    fn mean_fault(&self, y: f64) -> Option<&'static str> {
+        (!(0.0..=1.0).contains(&y)).then_some("an outcome or a share from 0 to 1")
+    }
+
     fn build(&self, choice: &Choice, about: &About<'_>) -> Box<dyn Loss> {
+        if about.of_mean {
+            return Box::new(super::mean::Chance);
+        }
         let total: f64 = about.class_sums.iter().sum();
         let count = about.class_sums.len().max(1) as f64;
         let factor = |(at, label): (usize, &crate::descent::Label)| {

@@ -8,6 +8,7 @@ mod gamma;
 mod huber;
 mod log_cosh;
 mod log_loss;
+mod mean;
 mod poisson;
 mod pseudo_huber;
 mod quantile;
@@ -25,6 +26,10 @@ pub(super) trait LossKind: Sync {
     fn shape(&self) -> Shape;
     /// The loss with these parameters.
     fn build(&self, choice: &Choice, about: &About<'_>) -> Box<dyn Loss>;
+    /// What is wrong with a value of the target for a curve, which is the mean itself.
+    fn mean_fault(&self, _y: f64) -> Option<&'static str> {
+        None
+    }
     /// Times the residuals' spread: the scale of the loss, where it is to be chosen.
     fn scale_factor(&self) -> Option<f64> {
         None
@@ -58,6 +63,8 @@ pub(super) struct About<'a> {
     pub(super) outputs: usize,
     /// A robust estimate of the residuals' spread, for a scale that is to be chosen.
     pub(super) spread: f64,
+    /// Whether η is the mean itself, as with curves, and not what a link makes it from.
+    pub(super) of_mean: bool,
 }
 
 /// A loss with its parameters. `eta` has one column an output; all slices of rows have one length.
@@ -79,6 +86,10 @@ pub(super) trait Loss: Send + Sync {
     }
     /// Whether the expected second derivative is the mean itself, as for counts.
     fn information_is_mean(&self) -> bool {
+        false
+    }
+    /// Whether the errors' dispersion is estimated beside the mean.
+    fn disperses(&self) -> bool {
         false
     }
     /// A slope of the size of rounding errors, over the machine epsilon, for a target of this root mean square.
@@ -106,6 +117,10 @@ trait Pointwise: Send + Sync {
     }
     /// See [`Loss::information_is_mean`].
     fn counts(&self) -> bool {
+        false
+    }
+    /// See [`Loss::disperses`].
+    fn has_dispersion(&self) -> bool {
         false
     }
     /// See [`Loss::slope_unit`].
@@ -152,6 +167,10 @@ impl<P: Pointwise> Loss for P {
 
     fn information_is_mean(&self) -> bool {
         self.counts()
+    }
+
+    fn disperses(&self) -> bool {
+        self.has_dispersion()
     }
 
     fn slope_unit(&self, target_norm: f64) -> f64 {

@@ -21,8 +21,12 @@ impl LossKind for Poisson {
         Shape::UnboundedLikelihood
     }
 
-    fn build(&self, _choice: &Choice, _about: &About<'_>) -> Box<dyn Loss> {
-        Box::new(*self)
+    fn build(&self, _choice: &Choice, about: &About<'_>) -> Box<dyn Loss> {
+        if about.of_mean { Box::new(super::mean::Count) } else { Box::new(*self) }
+    }
+
+    fn mean_fault(&self, y: f64) -> Option<&'static str> {
+        (y < 0.0).then_some("a count of at least 0")
     }
 }
 

@@ -2,6 +2,7 @@
 //! working coordinates chosen so that no digits are lost, and the linear map between working coefficients and those in
 //! data units. Internally the intercept, where there is one, comes first; the fixed order of answers puts it last.
 
+mod formula;
 mod gamma;
 mod linear;
 mod logistic;
@@ -12,6 +13,7 @@ mod softmax;
 
 use std::sync::Arc;
 
+use super::nonlinear::Equation;
 use super::outcome::Label;
 use super::registry::{Choice, Descriptor, Domain, Fallback, Param};
 use super::same::same;
@@ -49,6 +51,14 @@ pub(super) trait Family: Sync {
     fn features(&self, choice: &Choice) -> Vec<String> {
         choice.list("features").unwrap_or_default().to_vec()
     }
+    /// The formula, for a model that is not linear in its parameters.
+    fn equation(&self, _choice: &Choice) -> Option<Equation> {
+        None
+    }
+    /// Start values of all parameters of a curve that are read off the data, the likeliest first.
+    fn guesses(&self, _choice: &Choice, _data: &Dataset, _weights: Option<&str>) -> Vec<Vec<f64>> {
+        Vec::new()
+    }
     /// The working basis for this data.
     fn basis(&self, choice: &Choice, data: &Dataset) -> Arc<dyn Basis> {
         linear::basis(choice, data)
@@ -82,14 +92,29 @@ const TARGET: Param =
     Param { name: "target", domain: Domain::Column, fallback: Fallback::ColumnY, meaning: "The column to predict." };
 
 /// All models, in the order in which they are shown.
-pub(super) static REGISTRY: [&dyn Family; 6] = [
+pub(super) static REGISTRY: [&dyn Family; 7] = [
     &linear::Linear,
     &polynomial::Polynomial,
     &logistic::Logistic,
     &softmax::Softmax,
     &poisson::Poisson,
     &gamma::Gamma,
+    &formula::Formula,
 ];
+
+/// The losses of a curve.
+const CURVE_LOSSES: &[&str] =
+    &["squared", "absolute", "huber", "pseudo_huber", "log_cosh", "quantile", "cauchy", "log_loss", "poisson", "gamma"];
+
+/// Whether the model is a curve.
+pub(super) fn is_curve(choice: &Choice) -> bool {
+    equation(choice).is_some()
+}
+
+/// The formula of a curve.
+pub(super) fn equation(choice: &Choice) -> Option<Equation> {
+    family(choice).ok()?.equation(choice)
+}
 
 /// The model of this choice.
 pub(super) fn family(choice: &Choice) -> Result<&'static dyn Family, SpecError> {
@@ -186,4 +211,10 @@ fn known(data: &Dataset, name: &str, field: impl Into<String>) -> Result<(), Spe
         return Ok(());
     }
     Err(fault(field, "unknown_column", format!("there is no column called {name}")))
+}
+
+/// The names of a curve's parameters, or what is wrong with the curve for this data.
+fn curve_names(equation: &Equation, choice: &Choice, data: &Dataset) -> Result<Vec<String>, SpecError> {
+    equation.check(choice.text("target").unwrap_or_default(), data)?;
+    Ok(equation.parameters.iter().map(|parameter| parameter.name.clone()).collect())
 }

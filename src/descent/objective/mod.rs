@@ -50,12 +50,35 @@ pub(super) struct Lines {
     pub(super) curvature: Option<Matrix>,
 }
 
+/// The smooth part of an objective about a point as squares: ‖R·d + z‖² plus what does not change, for a move d.
+#[derive(Clone, Debug)]
+pub(super) struct Tangent {
+    /// Upper triangular.
+    pub(super) r: Matrix,
+    pub(super) z: Vec<f64>,
+    /// 2Rᵀz.
+    pub(super) gradient: Vec<f64>,
+    pub(super) evaluation: Evaluation,
+}
+
+impl Tangent {
+    pub(super) fn is_finite(&self) -> bool {
+        self.evaluation.is_finite()
+            && self.r.is_finite()
+            && self.z.iter().chain(&self.gradient).all(|value| value.is_finite())
+    }
+}
+
 /// A function to minimize.
 pub(super) trait Objective {
     /// The number of coordinates.
     fn width(&self) -> usize;
     /// The objective at `at`, the gradient of its smooth part (all but the l1 penalty) into `gradient`.
     fn evaluate(&self, at: &[f64], gradient: &mut [f64]) -> Evaluation;
+    /// The objective alone.
+    fn value(&self, at: &[f64]) -> Evaluation {
+        self.evaluate(at, &mut vec![0.0; at.len()])
+    }
     /// The gradient of the smooth part over these rows alone, scaled as if they were all; false where the rows are not
     /// at hand.
     fn evaluate_rows(&self, _rows: &[u32], _at: &[f64], _gradient: &mut [f64]) -> bool {
@@ -71,9 +94,23 @@ pub(super) trait Objective {
     fn steepness(&self, at: &[f64], gradient: &[f64], evaluation: Evaluation) -> f64;
     /// The parts of the objective that have no slope everywhere: the l1 penalty and the ranges.
     fn kinks(&self) -> &Kinks;
-    /// The objective as a sum of kinked lines, where it is one.
-    fn lines(&self) -> Option<Lines> {
+    /// The objective as a sum of kinked lines, where it is one, or what it is close to `at` where it is one of curves.
+    fn lines(&self, _at: &[f64]) -> Option<Lines> {
         None
+    }
+    /// The objective about `at` as squares, where a method of Gauss and Newton's kind can use that. Nothing where it is
+    /// not finite.
+    fn tangent(&self, _at: &[f64]) -> Option<Tangent> {
+        None
+    }
+    /// Coordinates that [`Objective::project`] solves for.
+    fn solved(&self) -> &[usize] {
+        &[]
+    }
+    /// Replaces the coordinates that least squares can solve for by their best values for the others; false where there
+    /// are none, or no finite ones.
+    fn project(&self, _at: &mut [f64]) -> bool {
+        false
     }
 }
 

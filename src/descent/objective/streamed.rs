@@ -116,7 +116,7 @@ impl Objective for Streamed<'_> {
         &self.kinks
     }
 
-    fn lines(&self) -> Option<Lines> {
+    fn lines(&self, _at: &[f64]) -> Option<Lines> {
         if self.design.outputs() != 1 {
             return None;
         }

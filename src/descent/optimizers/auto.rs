@@ -3,6 +3,7 @@
 //! likelihoods Newton's method, for smooth robust losses L-BFGS, for losses with kinks the active-set method.
 
 use super::super::losses::Shape;
+use super::super::models::is_curve;
 use super::super::registry::{Choice, Descriptor, Value};
 use super::super::spec::{Restarts, Spec, Spread};
 use super::gradient_descent::{GradientDescent, exact};
@@ -24,14 +25,17 @@ impl Method for Auto {
     fn resolve(&self, mut spec: Spec, shape: Shape) -> Spec {
         let plain = spec.penalty.l1 == 0.0 && spec.bounds.is_empty();
         let whiten = spec.scaling.kind == "auto" || spec.scaling.kind == "whiten";
+        let curve = is_curve(&spec.model);
         spec.optimizer = match shape {
+            Shape::PiecewiseLinear => Choice::named("active_set"),
+            _ if curve && spec.penalty.l1 == 0.0 => Choice::named("levenberg_marquardt"),
+            _ if curve => Choice::named("newton"),
             Shape::Quadratic if plain && whiten => exact(),
             Shape::Quadratic | Shape::Likelihood | Shape::UnboundedLikelihood => Choice::named("newton"),
             Shape::Smooth | Shape::ManyMinima if plain => Choice::named("lbfgs").with("memory", Value::Integer(10)),
             Shape::Smooth | Shape::ManyMinima => Choice::named("newton"),
-            Shape::PiecewiseLinear => Choice::named("active_set"),
         };
-        if shape == Shape::ManyMinima && spec.restarts.is_none() {
+        if shape == Shape::ManyMinima && spec.restarts.is_none() && !curve {
             spec.restarts = Some(Restarts { count: STARTS, spread: Spread::Rows });
         }
         match method(&spec.optimizer) {

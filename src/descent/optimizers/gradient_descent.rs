@@ -5,6 +5,7 @@
 //! quadratic), `backtracking` (halved until the objective falls enough) or `wolfe` (a search along the gradient).
 
 use super::super::losses::Shape;
+use super::super::models::is_curve;
 use super::super::objective::{Objective, Spectrum};
 use super::super::registry::{Bound, Choice, Descriptor, Domain, Fallback, Param, Value};
 use super::super::spec::{Spec, SpecError};
@@ -67,7 +68,8 @@ impl Method for GradientDescent {
     fn resolve(&self, mut spec: Spec, shape: Shape) -> Spec {
         let word = spec.optimizer.text("learning_rate").map(str::to_owned);
         let plain = spec.optimizer.integer("batch_size").is_none() && spec.optimizer.number("momentum") == Some(0.0);
-        if word.as_deref() == Some("auto") && shape == Shape::UnboundedLikelihood && plain {
+        let unbounded = shape == Shape::UnboundedLikelihood || is_curve(&spec.model);
+        if word.as_deref() == Some("auto") && unbounded && plain {
             spec.optimizer = spec.optimizer.with("learning_rate", Value::Text("backtracking".to_owned()));
         }
         let kinked = spec.penalty.l1 > 0.0 || !spec.bounds.is_empty();
@@ -116,7 +118,7 @@ impl Method for GradientDescent {
                 "a searched step follows no schedule: give a number or auto as the learning rate",
             );
         }
-        if word == Some("exact") && shape != Shape::Quadratic {
+        if word == Some("exact") && (shape != Shape::Quadratic || is_curve(&spec.model)) {
             return unsuited(
                 "learning_rate",
                 "exact is for the squared error; wolfe searches along the gradient of others",

@@ -9,6 +9,7 @@ mod auto;
 pub(super) mod first_order;
 mod gradient_descent;
 mod lbfgs;
+mod levenberg_marquardt;
 mod line_search;
 mod newton;
 mod rmsprop;
@@ -16,6 +17,7 @@ mod scaling;
 mod schedule;
 
 use super::losses::Shape;
+use super::models::is_curve;
 use super::objective::{Evaluation, Objective, Spectrum};
 use super::registry::{Choice, Descriptor};
 use super::spec::{Spec, SpecError};
@@ -78,6 +80,11 @@ pub(super) enum Advance {
 pub(super) trait Optimizer {
     /// Makes one update.
     fn advance(&mut self, objective: &dyn Objective, here: &mut Position) -> Advance;
+    /// The gradient tolerance down to which the method stops where the rule says so; below it goes on to rounding and says
+    /// itself when it is there.
+    fn own_tolerance(&self) -> f64 {
+        0.0
+    }
     /// Every how many updates the objective is evaluated over all rows and recorded.
     fn recorded_every(&self) -> u64 {
         1
@@ -101,7 +108,7 @@ pub(super) trait Optimizer {
 }
 
 /// All optimizers, in the order in which they are shown.
-pub(super) static REGISTRY: [&dyn Method; 9] = [
+pub(super) static REGISTRY: [&dyn Method; 10] = [
     &auto::Auto,
     &gradient_descent::GradientDescent,
     &adagrad::Adagrad,
@@ -110,6 +117,7 @@ pub(super) static REGISTRY: [&dyn Method; 9] = [
     &adamw::AdamW,
     &lbfgs::Lbfgs,
     &newton::Newton,
+    &levenberg_marquardt::LevenbergMarquardt,
     &active_set::ActiveSet,
 ];
 
@@ -146,6 +154,8 @@ fn unsuited(field: &str, detail: impl Into<String>) -> Option<SpecError> {
 /// Replaces `auto` as the scaling.
 fn scale(mut spec: Spec, kind: &str) -> Spec {
     if spec.scaling.kind == "auto" {
+        // A curve has no fixed columns to be made orthonormal, but units of its parameters.
+        let kind = if kind == "whiten" && is_curve(&spec.model) { "standardize" } else { kind };
         spec.scaling = Choice::named(kind);
     }
     spec

@@ -51,7 +51,7 @@ fn value(domain: Domain, draw: &mut Draw) -> Option<Value> {
             Value::Choice(Box::new(drawn(entries[draw.below(entries.len())], draw)))
         }
         Domain::FactorsOr(words) => Value::Text((*draw.of(words)).to_owned()),
-        Domain::Column | Domain::Columns => return None,
+        Domain::Column | Domain::Columns | Domain::Text | Domain::Parameters => return None,
     })
 }
 

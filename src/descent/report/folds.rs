@@ -4,6 +4,7 @@ use super::metrics::{Counted, of_predictions};
 use crate::descent::aside::{self, Silent};
 use crate::descent::outcome::ValidationReport;
 use crate::descent::problem::Problem;
+use crate::descent::run::Ground;
 use crate::descent::spec::Spec;
 use crate::descent::validation::{Judge, parts};
 use crate::descent::{Alone, Dataset, Lanes, Representation, StopReason, Team, run, start};
@@ -42,7 +43,7 @@ pub(super) fn judged(
     let plain = found.iter().map(|fold| fold.loss).sum::<f64>() / folds as f64;
     let squares: f64 = found.iter().map(|fold| (fold.loss - plain).powi(2)).sum();
     let weights = spec.weights.as_ref().map(|weights| weights.kind);
-    let observations = super::observations(weights, &whole.design);
+    let observations = super::observations_of(weights, &whole.design);
     let counted = Counted { observations, determined: 0.0, freedom: observations, weights };
     Some(ValidationReport {
         rows: n as u64,

@@ -15,14 +15,14 @@ use crate::descent::spec::{Covariance, Spec, WeightKind};
 use crate::descent::{COVARIANCE_MAX, Team, student};
 
 /// What is known of the errors.
-pub(super) struct Estimates {
-    pub(super) inference: Inference,
-    pub(super) diagnostics: Option<Diagnostics>,
-    pub(super) band: Option<Band>,
+pub(in crate::descent) struct Estimates {
+    pub(in crate::descent) inference: Inference,
+    pub(in crate::descent) diagnostics: Option<Diagnostics>,
+    pub(in crate::descent) band: Option<Band>,
 }
 
 /// Errors at an optimum without penalty. Nothing where the information is singular.
-pub(super) fn estimates(
+pub(in crate::descent) fn estimates(
     spec: &Spec,
     problem: &Problem,
     counted: &Counted,
@@ -37,9 +37,7 @@ pub(super) fn estimates(
     let dispersion = match problem.shape {
         Shape::Quadratic => rows.squares / counted.freedom,
         Shape::Smooth | Shape::ManyMinima => (rows.squares / counted.freedom) / (rows.bend / design.weight_sum).powi(2),
-        _ if design.response == Response::Exponential && !problem.loss.information_is_mean() => {
-            rows.pearson / counted.freedom
-        }
+        _ if problem.loss.disperses() => rows.pearson / counted.freedom,
         _ => 1.0,
     };
     if !dispersion.is_finite() {

@@ -10,18 +10,18 @@ use crate::descent::spec::WeightKind;
 
 /// What counts as how many.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Counted {
-    pub(super) observations: f64,
+pub(in crate::descent) struct Counted {
+    pub(in crate::descent) observations: f64,
     /// Coefficients that the data determines.
-    pub(super) determined: f64,
+    pub(in crate::descent) determined: f64,
     /// Observations less those.
-    pub(super) freedom: f64,
-    pub(super) weights: Option<WeightKind>,
+    pub(in crate::descent) freedom: f64,
+    pub(in crate::descent) weights: Option<WeightKind>,
 }
 
 impl Metrics {
     /// Without what is about the fit's own rows alone.
-    pub(super) fn without_criteria(self) -> Self {
+    pub(in crate::descent) fn without_criteria(self) -> Self {
         Self { aic: None, aicc: None, bic: None, adjusted_r_squared: None, residual_standard_deviation: None, ..self }
     }
 }
@@ -63,7 +63,7 @@ pub(super) fn metrics(
 }
 
 /// Metrics of these predictions (η of every row, one column an output).
-pub(super) fn of_predictions(
+pub(in crate::descent) fn of_predictions(
     problem: &Problem,
     design: &Design,
     eta: &[f64],

@@ -16,8 +16,9 @@ use super::spec::{Covariance, Spec, Split, WeightKind};
 use super::validation::Judge;
 use super::{COVARIANCE_MAX, Dataset, Lanes, Representation, Team};
 
-use inference::{Estimates, estimates};
-use metrics::{Counted, metrics};
+pub(super) use inference::{Estimates, estimates};
+use metrics::metrics;
+pub(super) use metrics::{Counted, of_predictions};
 
 /// Condition numbers above which more than half of the digits of single coefficients may be lost.
 const CONDITION_WARNED: f64 = 1e8;
@@ -124,6 +125,8 @@ pub(super) fn report(
         stop_reason: reason,
         converged,
         names: super::coefficient_names(&spec.model, data).unwrap_or_default(),
+        fixed: vec![false; internal.len()],
+        profile: Vec::new(),
         coefficients: models::to_fixed_order(basis, &internal),
         start: ended.start,
         loss: step.loss(),
@@ -168,7 +171,7 @@ fn levels(spec: &Spec, data: &Dataset) -> Vec<(String, Vec<String>)> {
 fn counted(spec: &Spec, problem: &Problem) -> Counted {
     let Problem { design, quadratic, .. } = problem;
     let weights = spec.weights.as_ref().map(|weights| weights.kind);
-    let observations = observations(weights, design);
+    let observations = observations_of(weights, design);
     // Of the coefficients of all classes only the differences are determined.
     let outputs = if design.response == Response::Softmax { design.outputs().saturating_sub(1) } else { 1 };
     let determined = (quadratic.rank() * outputs) as f64;
@@ -176,7 +179,7 @@ fn counted(spec: &Spec, problem: &Problem) -> Counted {
 }
 
 /// Rows that count; with frequencies their sum.
-fn observations(weights: Option<WeightKind>, design: &super::design::Design) -> f64 {
+pub(super) fn observations_of(weights: Option<WeightKind>, design: &super::design::Design) -> f64 {
     match weights {
         Some(WeightKind::Frequency) => design.weight_sum,
         _ => design.rows_counted as f64,
@@ -296,7 +299,7 @@ fn judged(
     let design = &judge.design;
     let loss = judge.loss(working);
     let weights = spec.weights.as_ref().map(|weights| weights.kind);
-    let observations = observations(weights, design);
+    let observations = observations_of(weights, design);
     let counted = Counted { observations, determined: 0.0, freedom: observations, weights };
     ValidationReport {
         rows: design.rows() as u64,

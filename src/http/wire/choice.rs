@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::fields::{Fields, whole, wrong};
+use super::parameters::parameters;
 use crate::descent::{Bound, Choice, Descriptor, Domain, Fallback, Param, Section, Value};
 use crate::fit::Violation;
 use crate::ingest::{Node, token};
@@ -212,6 +213,8 @@ fn read(
         }
         (Domain::FactorsOr(words), Node::Text(word)) if words.contains(&word.as_str()) => Some(Value::Text(word)),
         (Domain::FactorsOr(_), Node::Map(entries)) => factors(entries, pointer, faults),
+        (Domain::Text, Node::Text(text)) => Some(Value::Text(text)),
+        (Domain::Parameters, Node::Map(entries)) => parameters(entries, pointer, over, faults),
         (domain, other) => {
             faults.push(wrong(pointer, &expected(domain), &other));
             None
@@ -301,5 +304,7 @@ fn expected(domain: Domain) -> String {
         Domain::Choice(_) => "a name or an object".to_owned(),
         Domain::FactorsOr(words) => format!("an object of factors or one of {}", words.join(", ")),
         Domain::Columns => "an array of names of columns".to_owned(),
+        Domain::Text => "a string".to_owned(),
+        Domain::Parameters => "an object of parameters by name".to_owned(),
     }
 }

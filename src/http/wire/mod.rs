@@ -4,6 +4,7 @@
 mod choice;
 mod fields;
 mod options;
+mod parameters;
 mod spec;
 
 #[cfg(test)]

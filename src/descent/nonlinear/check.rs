@@ -1,0 +1,100 @@
+//! What can be said of a fit to a curve before it runs: its faults and its cost.
+
+use super::equation::Equation;
+use crate::descent::plan::Estimate;
+use crate::descent::registry::Parameter;
+use crate::descent::spec::{Spec, SpecError, Split, Start};
+use crate::descent::{Dataset, losses};
+
+/// Everything that is wrong with this resolved specification of a curve for this data.
+pub(in crate::descent) fn check(spec: &Spec, equation: &Equation, data: &Dataset) -> Vec<SpecError> {
+    let mut faults = Vec::new();
+    let mut fault = |field: &str, code, detail: &str| {
+        faults.push(SpecError { field: field.to_owned(), code, detail: detail.to_owned(), limit: None });
+    };
+    let started = equation.parameters.iter().any(|parameter| !parameter.fixed && parameter.start.is_some());
+    if matches!(spec.start, Start::At(_)) && started {
+        fault(
+            "start",
+            "unsupported_combination",
+            "start and parameters both say where to start: leave out one of them",
+        );
+    }
+    if let Start::At(values) = &spec.start {
+        for (name, value) in values {
+            let Some(parameter) = equation.parameters.iter().find(|parameter| parameter.name == *name) else {
+                continue;
+            };
+            let Parameter { min, max, .. } = parameter;
+            if !parameter.is_free() {
+                fault(&format!("start/{name}"), "invalid_value", "this parameter is fixed or tied: it has no start");
+            } else if value < min || value > max {
+                let detail = format!("{value} lies outside of the range from {min} to {max}");
+                fault(&format!("start/{name}"), "invalid_value", &detail);
+            }
+        }
+    }
+    if !spec.bounds.is_empty() {
+        fault("bounds", "unsupported_combination", "a curve has min and max beside each of its parameters, not bounds");
+    }
+    if spec.scaling.kind == "whiten" {
+        fault(
+            "scaling",
+            "unsupported_combination",
+            "a curve has no fixed columns to whiten: auto, none or standardize",
+        );
+    }
+    if spec.penalty.on_standardized {
+        fault("penalty/on", "unsupported_combination", "a curve has no columns to standardize: its penalty is on data");
+    }
+    if spec.loss.settings.contains_key("class_weights") {
+        fault("loss/class_weights", "unsupported_combination", "a curve predicts numbers, not classes");
+    }
+    let target = spec.model.text("target").and_then(|name| data.column(name));
+    if let (Some(kind), Some(target)) = (losses::kind(&spec.loss), target) {
+        let wrong = target.iter().enumerate().find_map(|(row, y)| kind.mean_fault(*y).map(|what| (row, *y, what)));
+        if let Some((row, y, what)) = wrong {
+            let detail = format!("the target of row {row} is {y}: with {} it has to be {what}", spec.loss.kind);
+            fault("model/target", "invalid_value", &detail);
+        }
+    }
+    faults
+}
+
+/// Memory and work of this fit, saturating.
+pub(in crate::descent) fn estimate(spec: &Spec, equation: &Equation, data: &Dataset) -> Estimate {
+    const THREADS_MAX: u64 = 64;
+    let (rows, columns) = (data.rows() as u64, data.names().len() as u64);
+    let width = equation.parameters.iter().filter(|parameter| parameter.is_free()).count().max(1) as u64;
+    let (workspace, operations) = match equation.compile() {
+        Ok(tape) => (tape.workspace_bytes(), tape.operations()),
+        Err(_) => (0, 0.0),
+    };
+    let column = rows.saturating_mul(8);
+    let data_bytes = column.saturating_mul(columns);
+    let beside = crate::descent::SIDE_BY_SIDE as u64;
+    let parts = match spec.validation.as_ref().map(|validation| &validation.split) {
+        Some(Split::Folds(folds, _)) => (*folds).min(beside) + 1,
+        Some(_) => 1,
+        None => 0,
+    };
+    // The Jacobian is held three times when the fit reports: as columns, as data, and bound to the tangent.
+    let report = column.saturating_mul(3 * width + 10);
+    let threads = rows.div_ceil(8_192).clamp(1, THREADS_MAX);
+    let descents = beside.max(1);
+    let memory_bytes = data_bytes
+        .saturating_mul(2 + parts)
+        .saturating_add(report)
+        .saturating_add(workspace.saturating_mul(threads + descents))
+        .saturating_add((width + 1).saturating_mul(256 * 8).saturating_mul(threads + descents))
+        .saturating_add((width + 1) * (width + 1) * 8 * (rows.div_ceil(8_192) + 32))
+        .saturating_add(1 << 20);
+    let n = rows as f64;
+    let starts = spec.restarts.map_or(1.0, |restarts| restarts.count as f64 + 1.0);
+    let p = width as f64;
+    let step = n * (operations + 2.0 * p * p) + 4.0 * p * p * p;
+    // A method that converges takes tens of steps; one that is told to go on takes as many as it may.
+    let steps = spec.stop.max_iterations as f64;
+    let steps = if spec.optimizer.kind == "levenberg_marquardt" { steps.min(200.0) } else { steps };
+    Estimate { memory_bytes, operations: step * steps * starts, coefficients: equation.parameters.len() as u64 }
+}

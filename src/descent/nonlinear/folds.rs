@@ -1,0 +1,67 @@
+//! Cross-validation of a curve: a fit without each fold, judged on the rows that it left out.
+
+use super::problem::Curve;
+use super::run::{counting, ready};
+use super::search::descent;
+use crate::descent::aside;
+use crate::descent::outcome::ValidationReport;
+use crate::descent::problem::Problem;
+use crate::descent::report::{Counted, observations_of, of_predictions};
+use crate::descent::spec::Spec;
+use crate::descent::validation::parts;
+use crate::descent::{Alone, Dataset, Lanes, Representation, Team, models};
+
+struct Fold {
+    rows: Vec<usize>,
+    predictions: Vec<f64>,
+    loss: f64,
+    weight: f64,
+}
+
+/// Fits without each fold and judges on it. Nothing if a fit fails or the team gives up.
+pub(super) fn judged(
+    spec: &Spec,
+    data: &Dataset,
+    null: &Problem,
+    folds: usize,
+    how: (Lanes, Representation),
+    team: &dyn Team,
+) -> Option<ValidationReport> {
+    let found = aside::all(team, folds, &|fold| one(spec, data, fold, how.0, team));
+    let found: Vec<Fold> = found.into_iter().collect::<Option<_>>()?;
+    let mut predictions = vec![0.0; data.rows()];
+    for fold in &found {
+        fold.rows.iter().zip(&fold.predictions).for_each(|(row, value)| predictions[*row] = *value);
+    }
+    let weight: f64 = found.iter().map(|fold| fold.weight).sum();
+    let plain = found.iter().map(|fold| fold.loss).sum::<f64>() / folds as f64;
+    let squares: f64 = found.iter().map(|fold| (fold.loss - plain).powi(2)).sum();
+    let weights = spec.weights.as_ref().map(|weights| weights.kind);
+    let observations = observations_of(weights, &null.design);
+    let counted = Counted { observations, determined: 0.0, freedom: observations, weights };
+    Some(ValidationReport {
+        rows: data.rows() as u64,
+        loss: found.iter().map(|fold| fold.weight * fold.loss).sum::<f64>() / weight,
+        loss_standard_deviation: Some((squares / (folds as f64 - 1.0)).sqrt()).filter(|value| value.is_finite()),
+        best_iteration: None,
+        metrics: of_predictions(null, &null.design, &predictions, None, &counted).without_criteria(),
+        folds: found.iter().map(|fold| fold.loss).collect(),
+    })
+}
+
+fn one(spec: &Spec, data: &Dataset, fold: usize, lanes: Lanes, team: &dyn Team) -> Option<Fold> {
+    let split = &spec.validation.as_ref()?.split;
+    let parts = parts(split, data.rows(), fold);
+    let (training, _) = counting(&data.subset(&parts.training), spec);
+    let equation = models::equation(&spec.model)?;
+    let (curve, first) = ready(&equation, &training, spec, lanes, &Alone)?;
+    let end = descent(&curve, spec, &first, 0, team)?;
+    if team.abandoned() {
+        return None;
+    }
+    let judge = Curve::new(equation, spec, &data.subset(&parts.judging), lanes)?;
+    let uniforms = judge.tape.uniforms(&curve.all(&end.at));
+    let loss = judge.sample.loss(&judge.tape, &uniforms, curve.loss.as_ref(), &Alone) / judge.sample.weight_sum;
+    let predictions = judge.sample.predictions(&judge.tape, &uniforms);
+    loss.is_finite().then_some(Fold { rows: parts.judging, predictions, loss, weight: judge.sample.weight_sum })
+}

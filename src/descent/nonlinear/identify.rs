@@ -1,0 +1,63 @@
+//! Which parameters the data does not tell apart, and when float64 itself is the limit.
+
+use super::problem::Curve;
+use crate::descent::losses::Shape;
+use crate::descent::objective::{Objective, Tangent};
+
+/// Columns whose part outside the others is below this part of them count as dependent.
+const DEPENDENT: f64 = 1e-11;
+/// The part in a dependence that makes a parameter one of those that it is about.
+const TAKES_PART: f64 = 1e-3;
+/// Residuals below this part of the data are rounding errors of evaluating the formula.
+const FLOAT_LIMIT: f64 = 1e-12;
+
+/// Whether the residuals are rounding errors.
+pub(super) fn is_at_float_limit(curve: &Curve, loss: f64) -> bool {
+    curve.shape == Shape::Quadratic && loss.sqrt() <= FLOAT_LIMIT * curve.target_norm
+}
+
+/// The free parameters whose columns of the Jacobian depend on others or have vanished, and those others.
+pub(super) fn dependent(curve: &Curve, at: &[f64]) -> Vec<usize> {
+    let Some(Tangent { r, .. }) = curve.objective(&crate::descent::Alone).tangent(at) else { return Vec::new() };
+    let lanes = curve.sample.lanes;
+    let p = r.columns();
+    let norm = |column: &[f64]| lanes.dot(column, column).sqrt();
+    let mut found = vec![false; p];
+    // Pivoted Gram and Schmidt, done twice for each column, on columns of unit length.
+    let mut columns: Vec<Vec<f64>> = (0..p).map(|k| r.column(k).to_vec()).collect();
+    for (k, column) in columns.iter_mut().enumerate() {
+        let size = norm(column);
+        // A parameter without any effect has a column of 0, or one that is rounding.
+        if size <= f64::MIN_POSITIVE.sqrt() {
+            found[k] = true;
+        } else {
+            column.iter_mut().for_each(|value| *value /= size);
+        }
+    }
+    let unit = columns.clone();
+    let mut order: Vec<usize> = (0..p).filter(|k| !found[*k]).collect();
+    let mut basis: Vec<(usize, Vec<f64>)> = Vec::new();
+    while !order.is_empty() {
+        let place = (0..order.len()).fold(0, |best, place| {
+            if norm(&columns[order[place]]) > norm(&columns[order[best]]) { place } else { best }
+        });
+        let k = order.swap_remove(place);
+        let size = norm(&columns[k]);
+        if size <= DEPENDENT {
+            found[k] = true;
+            for (other, direction) in &basis {
+                found[*other] |= lanes.dot(direction, &unit[k]).abs() > TAKES_PART;
+            }
+            continue;
+        }
+        let direction: Vec<f64> = columns[k].iter().map(|value| value / size).collect();
+        for other in &order {
+            for _ in 0..2 {
+                let part = lanes.dot(&direction, &columns[*other]);
+                lanes.axpy(-part, &direction, &mut columns[*other]);
+            }
+        }
+        basis.push((k, direction));
+    }
+    (0..p).filter(|k| found[*k]).collect()
+}

@@ -1,0 +1,352 @@
+//! What a fit to a curve says of itself. At its end the curve is replaced by its tangent, a model that is linear in its
+//! parameters with the columns of the Jacobian as features and the curve's values as offset: errors, covariance,
+//! leverage and bands are those of that model (Bates & Watts 1988, §2.5), by the same code.
+
+use std::sync::Arc;
+
+use super::folds;
+use super::identify::{dependent, is_at_float_limit};
+use super::problem::Curve;
+use crate::descent::formula::Uniforms;
+use crate::descent::losses::Shape;
+use crate::descent::observer::Step;
+use crate::descent::outcome::{Inference, Minimum, Outcome, Predictor, Report, StopReason, ValidationReport, Warning};
+use crate::descent::problem::Problem;
+use crate::descent::registry::{Choice, Value};
+use crate::descent::report::{Counted, Estimates, estimates, observations_of, of_predictions};
+use crate::descent::run::Point;
+use crate::descent::spec::{Covariance, Penalty, Spec, Split, Start, WeightKind};
+use crate::descent::{COVARIANCE_MAX, Dataset, Lanes, Representation, Team, student};
+
+/// Condition numbers above which more than half of the digits of single parameters may be lost.
+const CONDITION_WARNED: f64 = 1e8;
+
+/// A descent that has ended.
+pub(super) struct Finished<'a> {
+    pub(super) reason: StopReason,
+    pub(super) point: &'a Point<'a>,
+    /// All parameters at the start.
+    pub(super) start: Vec<f64>,
+    pub(super) learning_rate: Option<f64>,
+    pub(super) judge: Option<&'a Curve>,
+    pub(super) best_iteration: Option<u64>,
+    pub(super) minima: Vec<Minimum>,
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// Everything about a run that stopped.
+pub(super) fn report(
+    spec: &Spec,
+    data: &Dataset,
+    curve: &Curve,
+    team: &dyn Team,
+    how: (Lanes, Representation),
+    finished: Finished<'_>,
+) -> Outcome {
+    let Finished { reason, point, judge, mut warnings, .. } = finished;
+    let at = &point.here.at;
+    let uniforms = curve.uniforms(at);
+    let predictions = curve.sample.predictions(&curve.tape, &uniforms);
+    if data.rows_dropped() > 0 {
+        warn(&mut warnings, "rows_dropped", format!("{} rows with a missing value were left out", data.rows_dropped()));
+    }
+    let Some(null) = constant(spec, data, team, how) else {
+        return if team.abandoned() { Outcome::Abandoned } else { Outcome::NonFinite { row: None } };
+    };
+    let tangent = Tangent::new(spec, data, curve, &uniforms, &predictions, team, how);
+    let determined = tangent.as_ref().map_or(0, |tangent| tangent.problem.quadratic.rank());
+    let weights = spec.weights.as_ref().map(|weights| weights.kind);
+    let observations = observations_of(weights, &null.design);
+    let freedom = observations - determined as f64;
+    let counted = Counted { observations, determined: determined as f64, freedom, weights };
+    let lost = dependent(curve, at);
+    let is_limit = is_at_float_limit(curve, point.here.evaluation.loss);
+    if is_limit {
+        let detail = "the residuals are of the size of rounding errors: what is left of them is no measure of the errors of \
+                      the estimates, which are left out, and the last digits of the estimates are noise";
+        warn(&mut warnings, "at_float_limit", detail.to_owned());
+    }
+    if !lost.is_empty() {
+        let names: Vec<&str> = lost.iter().map(|k| name(curve, *k)).collect();
+        let detail = format!("the data does not tell {} apart: other values fit as well", names.join(", "));
+        warn(&mut warnings, "not_identifiable", detail);
+    }
+    let condition_number = tangent.as_ref().and_then(|tangent| tangent.problem.quadratic.condition_number());
+    if let Some(number) = condition_number.filter(|number| *number > CONDITION_WARNED && lost.is_empty()) {
+        let detail = format!("the condition number is {number:.3e}: single parameters have lost digits");
+        warn(&mut warnings, "ill_conditioned", detail);
+    }
+    let known = is_known(spec, curve, point, reason, freedom, &mut warnings) && lost.is_empty() && !is_limit;
+    let found = tangent.as_ref().filter(|_| known).and_then(|tangent| {
+        let free = curve.free(at);
+        let found = estimates(&tangent.spec, &tangent.problem, &counted, &vec![0.0; free.len()], &free, team);
+        if found.is_none() {
+            let detail = "the rows do not tell the errors of the estimates: standard errors are left out";
+            warn(&mut warnings, "no_error_formula", detail.to_owned());
+        }
+        found
+    });
+    if curve.tape.width() > COVARIANCE_MAX && found.is_some() {
+        let detail = format!("a covariance matrix is given up to {COVARIANCE_MAX} coefficients");
+        warn(&mut warnings, "covariance_omitted", detail);
+    }
+    let (inference, diagnostics, band) = match found {
+        Some(Estimates { inference, diagnostics, band }) => {
+            (Some(spread_out(curve, &uniforms, inference, spec.confidence)), diagnostics, band)
+        }
+        None => (None, None, None),
+    };
+    let folds = spec.validation.as_ref().and_then(|validation| match &validation.split {
+        Split::Folds(folds, _) => Some(*folds as usize),
+        _ => None,
+    });
+    let outside = matches!(reason, StopReason::Cancelled | StopReason::Interrupted | StopReason::MaxSeconds);
+    let validation = match (judge, folds) {
+        (Some(judge), _) => judged(spec, curve, judge, &uniforms, finished.best_iteration, team, how),
+        (None, Some(folds)) if !outside => folds::judged(spec, data, &null, folds, how, team),
+        _ => None,
+    };
+    if folds.is_some() && validation.is_none() && team.abandoned() {
+        return Outcome::Abandoned;
+    }
+    let validation = validation.filter(|validation| validation.loss.is_finite());
+    if spec.validation.is_some() && validation.is_none() {
+        let detail = "the loss on the rows that judge is not finite, or a fit without one of the folds failed";
+        warn(&mut warnings, "validation_failed", detail.to_owned());
+    }
+    let mean_square = (curve.shape == Shape::Quadratic).then_some(point.here.evaluation.loss);
+    let metrics = curve.metrics(of_predictions(&null, &null.design, &predictions, mean_square, &counted), &counted);
+    let basis = tangent.map_or_else(Vec::new, |tangent| tangent.problem.design.basis.vectors());
+    let all = uniforms.parameters().to_vec();
+    let parameters = &curve.equation.parameters;
+    Outcome::Stopped(Box::new(Report {
+        stop_reason: reason,
+        converged: reason.converged() && (lost.is_empty() || curve.is_exact(point.here.evaluation)),
+        names: parameters.iter().map(|parameter| parameter.name.clone()).collect(),
+        fixed: parameters.iter().map(|parameter| !parameter.is_free()).collect(),
+        coefficients: all.clone(),
+        start: finished.start,
+        loss: point.loss(),
+        objective: point.objective(),
+        gradient_norm: point.gradient_norm(),
+        iterations: point.iteration(),
+        learning_rate: finished.learning_rate,
+        loss_scale: curve.loss.scale().or_else(|| chosen_scale(spec, curve)),
+        levels: Vec::new(),
+        classes: Vec::new(),
+        optimum: None,
+        condition_number,
+        metrics,
+        validation,
+        minima: finished.minima,
+        diagnostics,
+        inference,
+        profile: Vec::new(),
+        warnings,
+        predictor: Predictor { basis, coefficients: all, levels: Vec::new(), classes: Vec::new(), band },
+    }))
+}
+
+fn chosen_scale(spec: &Spec, curve: &Curve) -> Option<f64> {
+    curve.delta.filter(|_| spec.loss.number("delta").is_none())
+}
+
+fn warn(warnings: &mut Vec<Warning>, code: &'static str, detail: String) {
+    warnings.push(Warning { code, detail });
+}
+
+/// The name of a free parameter.
+fn name(curve: &Curve, free: usize) -> &str {
+    curve.tape.free().nth(free).map_or("", |index| &curve.equation.parameters[index].name)
+}
+
+/// The constant model on the same rows: what the fit is measured against.
+fn constant(spec: &Spec, data: &Dataset, team: &dyn Team, how: (Lanes, Representation)) -> Option<Problem> {
+    let target = spec.model.text("target").unwrap_or_default();
+    let model = Choice::named("linear")
+        .with("features", Value::List(Vec::new()))
+        .with("target", Value::Text(target.to_owned()))
+        .with("intercept", Value::Flag(true));
+    Problem::new(data, &plain(spec, model, Choice::named("squared")), team, how).ok()
+}
+
+/// A specification of a linear model with what is left of this one.
+fn plain(spec: &Spec, model: Choice, loss: Choice) -> Spec {
+    Spec {
+        model,
+        loss,
+        optimizer: Choice::named("auto"),
+        scaling: Choice::named("whiten"),
+        penalty: Penalty { l2: 0.0, l1: 0.0, on_standardized: false },
+        start: Start::Zeros,
+        bounds: Vec::new(),
+        restarts: None,
+        validation: None,
+        ..spec.clone()
+    }
+}
+
+/// The tangent of the curve at its end.
+struct Tangent {
+    spec: Spec,
+    problem: Problem,
+}
+
+impl Tangent {
+    fn new(
+        spec: &Spec,
+        data: &Dataset,
+        curve: &Curve,
+        uniforms: &Uniforms,
+        predictions: &[f64],
+        team: &dyn Team,
+        how: (Lanes, Representation),
+    ) -> Option<Self> {
+        let jacobian = curve.sample.jacobian(&curve.tape, uniforms);
+        // Names that no column of the data can have together: one is longer than all of them.
+        let longest = data.names().iter().map(String::len).max().unwrap_or(0);
+        let names: Vec<String> = (0..jacobian.len()).map(|k| format!("{}{k}", "_".repeat(longest + 1))).collect();
+        let mut columns: Vec<(String, Vec<f64>)> = names.iter().cloned().zip(jacobian).collect();
+        let target = spec.model.text("target").unwrap_or_default().to_owned();
+        let kept = [Some(target.clone()), spec.weights.as_ref().map(|weights| weights.column.clone())];
+        let mut kept: Vec<String> = kept.into_iter().flatten().collect();
+        kept.dedup();
+        for name in kept {
+            let values = data.column(&name)?.to_vec();
+            columns.push((name, values));
+        }
+        let data = Dataset::new(columns).ok()?;
+        let model = Choice::named("linear")
+            .with("features", Value::List(names))
+            .with("target", Value::Text(target))
+            .with("intercept", Value::Flag(false));
+        let loss = match curve.delta {
+            Some(delta) => spec.loss.clone().with("delta", Value::Number(delta)),
+            None => spec.loss.clone(),
+        };
+        let spec = plain(spec, model, loss);
+        let offset: Arc<[f64]> = predictions.into();
+        let problem = Problem::with_offset(&data, &spec, team, how, Some(offset)).ok()?;
+        Some(Self { spec, problem })
+    }
+}
+
+/// Whether the errors of the estimates mean something; a warning says why not.
+fn is_known(
+    spec: &Spec,
+    curve: &Curve,
+    point: &Point<'_>,
+    reason: StopReason,
+    freedom: f64,
+    warnings: &mut Vec<Warning>,
+) -> bool {
+    let left_out = "so standard errors, intervals and covariance are left out";
+    let active = curve.kinks.active(&point.here.at);
+    if !active.is_empty() {
+        let names: Vec<&str> = active.iter().map(|k| name(curve, *k)).collect();
+        let detail = format!("{} lies on an end of its range, {left_out}", names.join(", "));
+        warn(warnings, "at_bound", detail);
+        return false;
+    }
+    if spec.covariance == Covariance::None {
+        return false;
+    }
+    if !reason.converged() {
+        let detail = format!("the fit stopped by {} before it converged, {left_out}", reason.as_str());
+        warn(warnings, "not_converged", detail);
+        return false;
+    }
+    if spec.penalty.l2 + spec.penalty.l1 > 0.0 {
+        warn(warnings, "penalized", format!("a penalty biases the estimates, {left_out}"));
+        return false;
+    }
+    if curve.shape == Shape::PiecewiseLinear {
+        let detail = format!("there is no formula for the errors of {} regression here, {left_out}", spec.loss.kind);
+        warn(warnings, "no_error_formula", detail);
+        return false;
+    }
+    if freedom <= 0.0 {
+        let detail = format!("there are no more observations than parameters, {left_out}");
+        warn(warnings, "no_degrees_of_freedom", detail);
+        return false;
+    }
+    true
+}
+
+/// Errors of all parameters from those of the free ones: fixed ones have none, tied ones theirs by the delta method.
+fn spread_out(curve: &Curve, uniforms: &Uniforms, free: Inference, level: f64) -> Inference {
+    let map = curve.tape.ties(uniforms);
+    let Some(inner) = free.covariance.as_ref() else {
+        // Without a covariance there is nothing to say of tied parameters.
+        return widened(curve, &free);
+    };
+    let lanes = curve.sample.lanes;
+    let rows: Vec<Vec<f64>> =
+        map.iter().map(|row| inner.iter().map(|column| lanes.dot(row, column)).collect()).collect();
+    let covariance: Vec<Vec<f64>> =
+        rows.iter().map(|row| map.iter().map(|other| lanes.dot(row, other)).collect()).collect();
+    let mut out = widened(curve, &free);
+    let quantile = student::two_sided_quantile(level, free.degrees_of_freedom.unwrap_or(student::NORMAL));
+    for (index, parameter) in curve.equation.parameters.iter().enumerate().filter(|(_, p)| p.expr.is_some()) {
+        let _ = parameter;
+        let (value, error) = (uniforms.parameters()[index], covariance[index][index].max(0.0).sqrt());
+        let t = Some(value / error).filter(|t| t.is_finite());
+        out.standard_errors[index] = error;
+        out.intervals[index] = [value - quantile * error, value + quantile * error];
+        out.t[index] = t;
+        out.p[index] = t.map(|t| student::two_sided_p(t, free.degrees_of_freedom.unwrap_or(student::NORMAL)));
+    }
+    out.covariance = Some(covariance);
+    out
+}
+
+/// The free parameters' errors in the order of all parameters; no error where there is none.
+fn widened(curve: &Curve, free: &Inference) -> Inference {
+    let count = curve.equation.parameters.len();
+    let mut out = Inference {
+        distribution: free.distribution,
+        degrees_of_freedom: free.degrees_of_freedom,
+        standard_errors: vec![f64::NAN; count],
+        intervals: vec![[f64::NAN; 2]; count],
+        t: vec![None; count],
+        p: vec![None; count],
+        covariance: None,
+    };
+    for (k, index) in curve.tape.free().enumerate() {
+        out.standard_errors[index] = free.standard_errors[k];
+        out.intervals[index] = free.intervals[k];
+        out.t[index] = free.t[k];
+        out.p[index] = free.p[k];
+    }
+    out
+}
+
+/// How the fit does on the rows that judge.
+fn judged(
+    spec: &Spec,
+    curve: &Curve,
+    judge: &Curve,
+    uniforms: &Uniforms,
+    best_iteration: Option<u64>,
+    team: &dyn Team,
+    how: (Lanes, Representation),
+) -> Option<ValidationReport> {
+    let uniforms = judge.tape.uniforms(uniforms.parameters());
+    let sum = judge.sample.loss(&judge.tape, &uniforms, curve.loss.as_ref(), team);
+    let predictions = judge.sample.predictions(&judge.tape, &uniforms);
+    let null = constant(spec, &judge.sample.dataset(spec)?, team, how)?;
+    let observations = observations_of(spec.weights.as_ref().map(|weights| weights.kind), &null.design);
+    let counted = Counted { observations, determined: 0.0, freedom: observations, weights: weight_kind(spec) };
+    Some(ValidationReport {
+        rows: judge.sample.rows() as u64,
+        loss: sum / judge.sample.weight_sum,
+        loss_standard_deviation: None,
+        best_iteration,
+        metrics: of_predictions(&null, &null.design, &predictions, None, &counted).without_criteria(),
+        folds: Vec::new(),
+    })
+}
+
+fn weight_kind(spec: &Spec) -> Option<WeightKind> {
+    spec.weights.as_ref().map(|weights| weights.kind)
+}

@@ -1,0 +1,93 @@
+//! What to do when a descent has ended where it should not: on a plateau, with a column of the Jacobian that has vanished,
+//! or with parameters that run to infinity. It begins again from nearby, and the answer says so.
+
+use rand_core::SeedableRng;
+use rand_pcg::Pcg64;
+
+use super::problem::Curve;
+use super::search::descent;
+use super::starts::uniform;
+use crate::descent::Team;
+use crate::descent::aside;
+use crate::descent::losses::Shape;
+use crate::descent::matrix::{Matrix, Whitening};
+use crate::descent::objective::{Objective, Tangent};
+use crate::descent::outcome::StopReason;
+use crate::descent::restarts::End;
+use crate::descent::run::Point;
+use crate::descent::spec::Spec;
+
+/// Descents from nearby.
+const NEARBY: usize = 32;
+/// Columns whose part outside the others is below this part of them count as dependent.
+const DEPENDENT: f64 = 1e-10;
+/// The part of the target's variance that an end has to explain not to count as a plateau.
+const EXPLAINED: f64 = 1e-3;
+/// The decrease that makes another end worth going to.
+const BETTER: f64 = 1e-8;
+
+/// Whether the end of a descent is not to be believed.
+pub(super) fn is_suspicious(curve: &Curve, point: &Point<'_>, reason: StopReason, variance: f64) -> bool {
+    let evaluation = point.here.evaluation;
+    if curve.is_exact(evaluation) {
+        return false;
+    }
+    if reason == StopReason::NoProgress {
+        return true;
+    }
+    let flat = curve.shape == Shape::Quadratic && evaluation.loss > (1.0 - EXPLAINED) * variance;
+    flat || rank(curve, point) < curve.tape.width()
+}
+
+/// How many columns of the Jacobian are independent at a point.
+fn rank(curve: &Curve, point: &Point<'_>) -> usize {
+    let Some(Tangent { r, z, .. }) = curve.objective(&crate::descent::Alone).tangent(&point.here.at) else { return 0 };
+    let lanes = curve.sample.lanes;
+    let norms = (0..r.columns()).map(|k| lanes.dot(r.column(k), r.column(k)).sqrt());
+    let columns: Vec<Vec<f64>> = norms
+        .enumerate()
+        .map(|(k, norm)| r.column(k).iter().map(|value| if norm > 0.0 { value / norm } else { 0.0 }).collect())
+        .collect();
+    let scaled = Matrix::from_columns(r.rows(), columns);
+    Whitening::new(lanes, scaled, z, DEPENDENT, &|| false).rank()
+}
+
+/// A better end that is reached from near `first`; nothing if there is none.
+pub(super) fn better(
+    curve: &Curve,
+    plain: Option<&Curve>,
+    spec: &Spec,
+    first: &[f64],
+    now: f64,
+    team: &dyn Team,
+) -> Option<End> {
+    let starts = nearby(curve, spec.seed, first);
+    let ends = aside::all(team, starts.len() + 1, &|index| match index {
+        // The same start without solving for the linear parameters takes another path.
+        0 => plain.and_then(|plain| descent(plain, spec, first, 0, team)),
+        _ => descent(curve, spec, &starts[index - 1], index, team),
+    });
+    let best =
+        ends.into_iter().flatten().min_by(|a, b| a.objective.total_cmp(&b.objective).then(a.start.cmp(&b.start)))?;
+    (best.objective < now - BETTER * now.abs()).then_some(best)
+}
+
+/// Places around a start: each coordinate times a factor, within a third of a decade at first, later within two.
+fn nearby(curve: &Curve, seed: u64, first: &[f64]) -> Vec<Vec<f64>> {
+    let mut generator = Pcg64::seed_from_u64(seed ^ 0x5bd1_e995);
+    (0..NEARBY)
+        .map(|index| {
+            let decades = 0.3 + 1.7 * index as f64 / NEARBY as f64;
+            let mut at: Vec<f64> = first
+                .iter()
+                .map(|value| {
+                    let side = 2.0f64.mul_add(uniform(&mut generator), -1.0);
+                    let factor = libm::pow(10.0, decades * side);
+                    if *value == 0.0 { side * libm::pow(10.0, decades) } else { value * factor }
+                })
+                .collect();
+            curve.kinks.clip_all(&mut at);
+            at
+        })
+        .collect()
+}

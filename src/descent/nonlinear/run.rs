@@ -1,0 +1,245 @@
+//! One fit to a curve, from data to report.
+
+use super::equation::Equation;
+use super::problem::Curve;
+use super::report::{Finished, report};
+use super::rescue::{better, is_suspicious};
+use super::search::{best_of, descent, search};
+use super::starts::starts;
+use crate::descent::losses;
+use crate::descent::objective::Objective;
+use crate::descent::observer::{Checkpoint, Control, Observer};
+use crate::descent::outcome::{Minimum, Outcome, StopReason, Warning};
+use crate::descent::registry::Choice;
+use crate::descent::run::{DIVERGENCE_FACTOR, Ground, Judging, Point, descend, divergence, restore_best};
+use crate::descent::spec::Spec;
+use crate::descent::validation::Best;
+use crate::descent::{Dataset, Lanes, Representation, Team, models};
+
+/// Times that a descent begins again from nearby.
+const STAGES_MAX: u64 = 2;
+
+/// The rows that count, and which they are where some do not.
+pub(super) fn counting(data: &Dataset, spec: &Spec) -> (Dataset, Option<Vec<usize>>) {
+    let weights = spec.weights.as_ref().and_then(|weights| data.column(&weights.column));
+    match weights {
+        Some(weights) if weights.iter().any(|weight| *weight == 0.0) => {
+            let rows: Vec<usize> = (0..data.rows()).filter(|row| weights[*row] > 0.0).collect();
+            (data.subset(&rows), Some(rows))
+        }
+        _ => (data.clone(), None),
+    }
+}
+
+/// Fits `data`; `judging` holds the rows that judge. See [`crate::descent::run`].
+pub(in crate::descent) fn run(
+    data: &Dataset,
+    judging: Option<&Dataset>,
+    spec: &Spec,
+    team: &dyn Team,
+    how: (Lanes, Representation),
+    resume: Option<&Checkpoint>,
+    observer: &mut dyn Observer,
+) -> Outcome {
+    let Some(equation) = models::equation(&spec.model) else { return Outcome::NonFinite { row: None } };
+    let (data, rows) = counting(data, spec);
+    let judging = judging.map(|judging| counting(judging, spec).0);
+    match run_on(&data, judging.as_ref(), &equation, spec, team, how, resume, observer) {
+        Outcome::NonFinite { row: Some(row) } => {
+            let all = rows.as_ref().and_then(|rows| rows.get(row as usize)).map_or(row, |row| *row as u64);
+            Outcome::NonFinite { row: Some(all) }
+        }
+        Outcome::Stopped(mut report) => {
+            if let (Some(rows), Some(diagnostics)) = (&rows, &mut report.diagnostics) {
+                for values in [&mut diagnostics.leverage, &mut diagnostics.cooks_distance] {
+                    let mut all = vec![0.0; rows.last().map_or(0, |last| last + 1)];
+                    rows.iter().zip(values.iter()).for_each(|(row, value)| all[*row] = *value);
+                    *values = all;
+                }
+            }
+            Outcome::Stopped(report)
+        }
+        outcome => outcome,
+    }
+}
+
+/// The curve made ready with a loss whose scale is known, and where to start; nothing if it cannot be bound.
+pub(super) fn ready(
+    equation: &Equation,
+    data: &Dataset,
+    spec: &Spec,
+    lanes: Lanes,
+    team: &dyn Team,
+) -> Option<(Curve, Vec<f64>)> {
+    let spec = &with_scale(equation, data, spec, lanes, team)?;
+    let curve = Curve::new(equation.clone(), spec, data, lanes)?;
+    let starts: Vec<Vec<f64>> = starts(equation, spec, data).iter().map(|all| curve.coordinates(all)).collect();
+    let first = best_of(&curve, spec, &starts, team)?;
+    let all = curve.all(&first);
+    let curve = curve.scaled(spec, &all);
+    let first = curve.coordinates(&all);
+    Some((curve, first))
+}
+
+/// The specification with the scale of a robust loss, where it is to be chosen: from the residuals of least squares.
+fn with_scale(equation: &Equation, data: &Dataset, spec: &Spec, lanes: Lanes, team: &dyn Team) -> Option<Spec> {
+    let factor = losses::kind(&spec.loss)?.scale_factor().filter(|_| spec.loss.number("delta").is_none());
+    let Some(factor) = factor else { return Some(spec.clone()) };
+    let squares = crate::descent::resolve(Spec {
+        loss: Choice::named("squared"),
+        optimizer: Choice::named("auto"),
+        scaling: Choice::named("auto"),
+        restarts: None,
+        ..spec.clone()
+    });
+    let curve = Curve::new(equation.clone(), &squares, data, lanes)?;
+    let starts: Vec<Vec<f64>> = starts(equation, spec, data).iter().map(|all| curve.coordinates(all)).collect();
+    let first = best_of(&curve, &squares, &starts, team)?;
+    let at = descent(&curve, &squares, &first, 0, team).map_or(first, |end| end.at);
+    let predictions = curve.sample.predictions(&curve.tape, &curve.uniforms(&at));
+    let mut apart: Vec<f64> = predictions.iter().zip(curve.sample.target()).map(|(x, y)| (x - y).abs()).collect();
+    apart.sort_by(f64::total_cmp);
+    let square = apart.iter().map(|r| r * r).sum::<f64>() / apart.len() as f64;
+    let noise = 64.0 * f64::EPSILON * curve.target_norm;
+    let robust = 1.4826 * apart[apart.len() / 2];
+    let spread = [robust, square.sqrt()].into_iter().find(|spread| *spread > noise && spread.is_finite());
+    let loss = spec.loss.clone().with("delta", crate::descent::Value::Number(factor * spread.unwrap_or(1.0)));
+    Some(Spec { loss, ..spec.clone() })
+}
+
+#[expect(clippy::too_many_arguments, reason = "one more than the loop's own entry")]
+fn run_on(
+    data: &Dataset,
+    judging: Option<&Dataset>,
+    equation: &Equation,
+    spec: &Spec,
+    team: &dyn Team,
+    how: (Lanes, Representation),
+    resume: Option<&Checkpoint>,
+    observer: &mut dyn Observer,
+) -> Outcome {
+    let Some((curve, given)) = ready(equation, data, spec, how.0, team) else {
+        return if team.abandoned() { Outcome::Abandoned } else { Outcome::NonFinite { row: None } };
+    };
+    let judge = judging.and_then(|rows| Curve::new(equation.clone(), spec, rows, how.0));
+    let judging = judge.as_ref().map(|judge| {
+        |at: &[f64]| {
+            let uniforms = judge.tape.uniforms(&curve.all(at));
+            judge.sample.loss(&judge.tape, &uniforms, curve.loss.as_ref(), team) / judge.sample.weight_sum
+        }
+    });
+    let judging = judging.as_ref().map(|judging| judging as Judging<'_>);
+    let Some(optimizer) = curve.optimizer(spec) else { return Outcome::NonFinite { row: None } };
+    let objective = Curve::objective(&curve, team);
+    let (mut first, mut minima): (Vec<f64>, Vec<Minimum>) = (given, Vec::new());
+    if let Some(restarts) = spec.restarts.filter(|restarts| restarts.count > 1) {
+        let Some(found) = search(&curve, spec, restarts, &first, team) else { return Outcome::Abandoned };
+        (first, minima) = (found.start, found.minima);
+    }
+    let mut point = Point::new(&curve, judging, first.clone(), optimizer);
+    let patience = spec.validation.as_ref().and_then(|validation| validation.patience);
+    if let (Some(patience), Some(judging)) = (patience, judging) {
+        point.best = Some(Best::new(patience, judging(&first), &first));
+    }
+    let mut resumed = resume.is_some_and(|checkpoint| point.restore(checkpoint));
+    point.evaluate(&objective);
+    if !resumed && !point.is_finite() {
+        let row = curve.sample.first_not_finite(&curve.tape, &curve.uniforms(&first), curve.loss.as_ref());
+        return Outcome::NonFinite { row };
+    }
+    let loss_max = DIVERGENCE_FACTOR * point.initial_loss.abs().max(curve.target_norm * curve.target_norm);
+    let mut warnings = Vec::new();
+    loop {
+        let reason = match descend(&objective, &mut point, spec, loss_max, !resumed, observer) {
+            Ok(reason) => reason,
+            Err(ran_away) => return Outcome::Diverged(Box::new(divergence(spec, data, &point, &ran_away))),
+        };
+        resumed = true;
+        let ended = matches!(reason, StopReason::GradientTolerance | StopReason::NoProgress);
+        let own = spec.optimizer.kind == "levenberg_marquardt" && spec.restarts.is_none();
+        if ended && own && point.stage < STAGES_MAX && is_suspicious(&curve, &point, reason, variance(&curve)) {
+            let now = point.here.evaluation.objective();
+            let mut plain = Curve::new(equation.clone(), spec, data, how.0);
+            plain.iter_mut().for_each(|plain| plain.solved.clear());
+            let found = better(&curve, plain.as_ref(), spec, &first, now, team);
+            if team.abandoned() {
+                return Outcome::Abandoned;
+            }
+            if let Some(end) = found {
+                point.stage += 1;
+                point.ends = None;
+                point.here.at = end.at;
+                let Some(optimizer) = curve.optimizer(spec) else { return Outcome::NonFinite { row: None } };
+                point.optimizer = optimizer;
+                point.evaluate(&objective);
+                point.iteration += 1;
+                if let Control::Stop(reason) = observer.observe(&point) {
+                    return finish(
+                        data,
+                        spec,
+                        team,
+                        how,
+                        &curve,
+                        &objective,
+                        point,
+                        reason,
+                        first,
+                        minima,
+                        judge.as_ref(),
+                        warnings,
+                    );
+                }
+                continue;
+            }
+        }
+        if point.stage > 0 {
+            let detail = "the descent from the given start ended on a plateau or where a parameter has no effect; it began \
+                          again from nearby, and the history shows the jump";
+            warnings.push(Warning { code: "restarted_nearby", detail: detail.to_owned() });
+        }
+        return finish(
+            data,
+            spec,
+            team,
+            how,
+            &curve,
+            &objective,
+            point,
+            reason,
+            first,
+            minima,
+            judge.as_ref(),
+            warnings,
+        );
+    }
+}
+
+/// The variance of the target, by weight.
+fn variance(curve: &Curve) -> f64 {
+    let sample = &curve.sample;
+    let rows = || (0..sample.rows()).map(|row| (sample.weight(row), sample.target()[row]));
+    let mean = rows().map(|(weight, y)| weight * y).sum::<f64>() / sample.weight_sum;
+    rows().map(|(weight, y)| weight * (y - mean) * (y - mean)).sum::<f64>() / sample.weight_sum
+}
+
+#[expect(clippy::too_many_arguments, reason = "hands on what the loop leaves")]
+fn finish(
+    data: &Dataset,
+    spec: &Spec,
+    team: &dyn Team,
+    how: (Lanes, Representation),
+    curve: &Curve,
+    objective: &dyn Objective,
+    mut point: Point<'_>,
+    reason: StopReason,
+    first: Vec<f64>,
+    minima: Vec<Minimum>,
+    judge: Option<&Curve>,
+    warnings: Vec<Warning>,
+) -> Outcome {
+    let best_iteration = if reason.converged() { None } else { restore_best(objective, &mut point) };
+    let start = Ground::coefficients(curve, &first);
+    let learning_rate = point.optimizer.learning_rate();
+    let finished = Finished { reason, point: &point, start, learning_rate, judge, best_iteration, minima, warnings };
+    report(spec, data, curve, team, how, finished)
+}

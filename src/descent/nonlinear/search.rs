@@ -1,0 +1,191 @@
+//! Several descents to a curve, of which the best counts: from places that the data suggests, or from a Latin hypercube.
+//!
+//! A descent is dear, a look is cheap: of many places in the hypercube the lowest ones that lie apart are descended from.
+//! Then the best end is improved a coordinate at a time: the objective is looked at along the coordinate's range, the
+//! linear parameters solved for at each place, and the lowest place is descended from. Sums of alike terms (waves, peaks,
+//! decays) often end with one term right and the other not, and this is what puts the other right.
+
+use rand_core::{Rng, SeedableRng};
+use rand_pcg::Pcg64;
+
+use super::problem::Curve;
+use super::starts::{place, uniform};
+use crate::descent::aside::{self, Silent};
+use crate::descent::objective::Objective;
+use crate::descent::optimizers::first_order::shuffled;
+use crate::descent::outcome::Minimum;
+use crate::descent::restarts::{End, distinct};
+use crate::descent::run::{Point, descend};
+use crate::descent::spec::{Restarts, Spec};
+use crate::descent::{Alone, Team};
+
+/// Places that are looked at for each descent.
+const LOOKS: usize = 48;
+/// Places along one coordinate.
+const ALONG: usize = 64;
+
+/// What the descents found.
+pub(super) struct Found {
+    /// The coordinates from which the best minimum is reached.
+    pub(super) start: Vec<f64>,
+    pub(super) minima: Vec<Minimum>,
+}
+
+/// Descends from here, unobserved.
+pub(super) fn descent(curve: &Curve, spec: &Spec, start: &[f64], index: usize, team: &dyn Team) -> Option<End> {
+    let objective = curve.objective(&Alone);
+    let mut point = Point::new(curve, None, start.to_vec(), curve.optimizer(spec)?);
+    point.evaluate(&objective);
+    if !point.is_finite() {
+        return None;
+    }
+    let reason = descend(&objective, &mut point, spec, f64::INFINITY, false, &mut Silent(team)).ok()?;
+    let evaluation = point.here.evaluation;
+    evaluation.is_finite().then(|| End {
+        start: index,
+        objective: evaluation.objective(),
+        loss: evaluation.loss,
+        converged: reason.converged(),
+        at: point.here.at,
+    })
+}
+
+/// The best of these starts, by where their descents end; nothing if the team gave up.
+pub(super) fn best_of(curve: &Curve, spec: &Spec, starts: &[Vec<f64>], team: &dyn Team) -> Option<Vec<f64>> {
+    if starts.len() <= 1 {
+        return starts.first().cloned();
+    }
+    let ends = aside::all(team, starts.len(), &|index| descent(curve, spec, &starts[index], index, team));
+    if team.abandoned() {
+        return None;
+    }
+    let best = ends.into_iter().flatten().min_by(|a, b| a.objective.total_cmp(&b.objective));
+    starts.get(best.map_or(0, |best| best.start)).cloned()
+}
+
+/// Descends `restarts.count` times. Nothing if the team gave up.
+pub(super) fn search(curve: &Curve, spec: &Spec, restarts: Restarts, first: &[f64], team: &dyn Team) -> Option<Found> {
+    let count = restarts.count.max(1) as usize;
+    // The first descent is the given one; about a third of the others improve the best end.
+    let improving = (count - 1) / 3;
+    let mut starts = vec![first.to_vec()];
+    starts.extend(lowest(curve, spec, count - improving - 1, first, team)?);
+    let mut ends = all(curve, spec, &starts, 0, team)?;
+    let mut tried = 0;
+    while tried < improving {
+        let Some(best) = ends.iter().min_by(|a, b| a.objective.total_cmp(&b.objective)) else { break };
+        let before = best.objective;
+        let mut along = along(curve, best, team)?;
+        along.truncate(improving - tried);
+        if along.is_empty() {
+            break;
+        }
+        tried += along.len();
+        let from = starts.len();
+        starts.extend(along);
+        ends.extend(all(curve, spec, &starts[from..], from, team)?);
+        let after = ends.iter().map(|end| end.objective).fold(f64::INFINITY, f64::min);
+        if !(after < before) && tried >= improving {
+            break;
+        }
+    }
+    ends.sort_by(|a, b| a.objective.total_cmp(&b.objective).then(a.start.cmp(&b.start)));
+    let start = ends.first().map_or_else(|| first.to_vec(), |best| starts[best.start].clone());
+    Some(Found { start, minima: distinct(curve, &ends) })
+}
+
+fn all(curve: &Curve, spec: &Spec, starts: &[Vec<f64>], from: usize, team: &dyn Team) -> Option<Vec<End>> {
+    let ends = aside::all(team, starts.len(), &|index| descent(curve, spec, &starts[index], from + index, team));
+    (!team.abandoned()).then(|| ends.into_iter().flatten().collect())
+}
+
+/// The objective at a place with the linear parameters solved for, and that place.
+fn look(objective: &dyn Objective, mut at: Vec<f64>) -> Option<(f64, Vec<f64>)> {
+    objective.project(&mut at);
+    let value = objective.value(&at).objective();
+    value.is_finite().then_some((value, at))
+}
+
+/// The lowest places of a Latin hypercube that lie apart.
+fn lowest(curve: &Curve, spec: &Spec, count: usize, first: &[f64], team: &dyn Team) -> Option<Vec<Vec<f64>>> {
+    let looks = LOOKS * count;
+    let parts = hypercube(spec.seed, looks, first.len());
+    let places =
+        aside::all(team, looks, &|index| look(&curve.objective(&Alone), at_parts(curve, first, &parts[index])));
+    if team.abandoned() {
+        return None;
+    }
+    let mut found: Vec<(f64, usize, Vec<f64>)> = places
+        .into_iter()
+        .enumerate()
+        .filter_map(|(index, place)| place.map(|(value, at)| (value, index, at)))
+        .collect();
+    found.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    // Two starts in one corner would lead to one end.
+    let apart = |a: usize, b: usize| {
+        let distance: f64 = parts[a].iter().zip(&parts[b]).map(|(x, y)| (x - y).powi(2)).sum();
+        distance > 0.01
+    };
+    let mut chosen: Vec<usize> = Vec::new();
+    let mut starts = Vec::new();
+    for (_, index, at) in &found {
+        if starts.len() < count && chosen.iter().all(|other| apart(*other, *index)) {
+            chosen.push(*index);
+            starts.push(at.clone());
+        }
+    }
+    // Where too few lie apart, the lowest others.
+    for (_, index, at) in &found {
+        if starts.len() < count && !chosen.contains(index) {
+            chosen.push(*index);
+            starts.push(at.clone());
+        }
+    }
+    Some(starts)
+}
+
+/// The coordinates at these parts of the ranges.
+fn at_parts(curve: &Curve, first: &[f64], parts: &[f64]) -> Vec<f64> {
+    let start = curve.free(first);
+    let values = curve.tape.free().zip(&start).zip(parts);
+    let values = values.map(|((index, start), part)| place(&curve.equation.parameters[index], *start, *part));
+    values.zip(&curve.units).map(|(value, unit)| value / unit).collect()
+}
+
+/// A Latin hypercube (McKay, Beckman & Conover 1979): each coordinate visits each of `count` cells once.
+fn hypercube(seed: u64, count: usize, width: usize) -> Vec<Vec<f64>> {
+    let mut generator = Pcg64::seed_from_u64(seed);
+    let columns: Vec<Vec<f64>> = (0..width)
+        .map(|_| {
+            let order = shuffled(count, generator.next_u64(), 0);
+            order.iter().map(|cell| (f64::from(*cell) + uniform(&mut generator)) / count as f64).collect()
+        })
+        .collect();
+    (0..count).map(|index| columns.iter().map(|column| column[index]).collect()).collect()
+}
+
+/// Better places along each coordinate that is not solved for, the best first.
+fn along(curve: &Curve, end: &End, team: &dyn Team) -> Option<Vec<Vec<f64>>> {
+    let coordinates: Vec<usize> = (0..end.at.len()).filter(|k| !curve.solved.contains(k)).collect();
+    let start = curve.free(&end.at);
+    let found = aside::all(team, coordinates.len(), &|index| {
+        let k = coordinates[index];
+        let parameter = &curve.equation.parameters[curve.tape.free().nth(k)?];
+        let objective = curve.objective(&Alone);
+        let looks = (0..ALONG).filter_map(|step| {
+            let part = (step as f64 + 0.5) / ALONG as f64;
+            let mut at = end.at.clone();
+            at[k] = place(parameter, start[k], part) / curve.units[k];
+            // What leads back to where it came from is nothing new.
+            let near = (at[k] - end.at[k]).abs() <= 1e-3 * end.at[k].abs();
+            if near { None } else { look(&objective, at) }
+        });
+        looks.min_by(|a, b| a.0.total_cmp(&b.0))
+    });
+    if team.abandoned() {
+        return None;
+    }
+    let mut found: Vec<(f64, Vec<f64>)> = found.into_iter().flatten().collect();
+    found.sort_by(|a, b| a.0.total_cmp(&b.0));
+    Some(found.into_iter().map(|(_, at)| at).collect())
+}
