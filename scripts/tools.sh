@@ -6,7 +6,8 @@ cd "$(dirname "$0")/.."
 # The one version that the exceptions in scripts/schemathesis.sh were judged with.
 SCHEMATHESIS=4.32.5
 # What tests/numerics/make_sets.py solves its problems with.
-PEERS=(numpy==2.3.5 scipy==1.16.3 scikit-learn==1.7.2 statsmodels==0.15.0)
+LMFIT=1.3.2
+PEERS=(numpy==2.3.5 scipy==1.16.3 scikit-learn==1.7.2 statsmodels==0.15.0 "lmfit==$LMFIT")
 
 say() { echo "tools: $*"; }
 
@@ -37,4 +38,12 @@ if ! "$venv/bin/python" -c "$installed" "${pins[@]}" 2>/dev/null; then
     say "installing ${pins[*]} into $venv"
     python3 -m venv --clear "$venv"
     "$venv/bin/pip" install --quiet --disable-pip-version-check --no-input "${pins[@]}" </dev/null
+fi
+
+# The NIST StRD nonlinear problems are in lmfit's source distribution alone.
+sources=.work/sources
+if [ ! -f "$sources/lmfit-$LMFIT.tar.gz" ]; then
+    say "fetching the source of lmfit $LMFIT into $sources"
+    "$venv/bin/python" -m pip download --quiet --disable-pip-version-check --no-input --no-deps --no-binary lmfit \
+        --dest "$sources" "lmfit==$LMFIT" </dev/null
 fi

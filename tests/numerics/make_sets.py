@@ -10,6 +10,10 @@ steps in extended precision of sets_exact.py, which checks that it has a minimum
 in every single number, each by its own size, or the script fails; the polished numbers are written. What only a peer
 defines (log-likelihoods, AIC, BIC) is the peer's. `summary.txt`, written last, says how far each pair agrees.
 
+Curves are in folders of their own: `nonlinear/` has the NIST StRD problems with what is certified (sets_nist.py), and
+`nonlinear_peers.json` how many digits of it the peers have (curve_peers.py); `profile/` has curves with profile
+intervals (sets_profile.py).
+
 Objectives are fitd's: the mean of the loss, plus l2 times the sum of squares and l1 times the sum of sizes of the
 coefficients but the intercept.
 """
@@ -22,6 +26,7 @@ for threads in ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"]:
 import json
 import pathlib
 import re
+import shutil
 import warnings
 
 import numpy as np
@@ -29,7 +34,10 @@ from sklearn import datasets
 from sklearn.exceptions import ConvergenceWarning
 from statsmodels.tools import sm_exceptions
 
+import curve_peers
+import sets_nist
 import sets_peers as peers
+import sets_profile
 from sets_exact import LONG, digits
 
 SETS = pathlib.Path(__file__).parent / "sets"
@@ -170,10 +178,15 @@ def main():
     SETS.mkdir(exist_ok=True)
     for old in [*SETS.glob("*.json"), *SETS.glob("summary.txt")]:
         old.unlink()
+    for folder in ["nonlinear", "profile"]:
+        shutil.rmtree(SETS / folder, ignore_errors=True)
     for category in [RuntimeWarning, ConvergenceWarning, sm_exceptions.ModelWarning]:
         warnings.simplefilter("error", category)
     for family in [diabetes, breast_cancer, flowers_and_wines, counts_and_durations]:
         family()
+    SUMMARY.extend(sets_nist.export(SETS / "nonlinear"))
+    SUMMARY.extend(sets_profile.export(SETS / "profile"))
+    SUMMARY.extend(curve_peers.export())
     summary = "\n".join([f"{'problem':46} {'rows':>5} {'coef':>4} agree  peer", *SUMMARY, ""])
     (SETS / "summary.txt").write_text(summary)
     print(summary, end="")
