@@ -1,20 +1,12 @@
-//! Which parameters the data does not tell apart, and when float64 itself is the limit.
+//! Which parameters the data does not tell apart.
 
 use super::problem::Curve;
-use crate::descent::losses::Shape;
 use crate::descent::objective::{Objective, Tangent};
 
 /// Columns whose part outside the others is below this part of them count as dependent.
 const DEPENDENT: f64 = 1e-11;
 /// The part in a dependence that makes a parameter one of those that it is about.
 const TAKES_PART: f64 = 1e-3;
-/// Residuals below this part of the data are rounding errors of evaluating the formula.
-const FLOAT_LIMIT: f64 = 1e-12;
-
-/// Whether the residuals are rounding errors.
-pub(super) fn is_at_float_limit(curve: &Curve, loss: f64) -> bool {
-    curve.shape == Shape::Quadratic && loss.sqrt() <= FLOAT_LIMIT * curve.target_norm
-}
 
 /// The free parameters whose columns of the Jacobian depend on others or have vanished, and those others.
 pub(super) fn dependent(curve: &Curve, at: &[f64]) -> Vec<usize> {

@@ -111,9 +111,7 @@ impl Objective for Curved<'_> {
         let lanes = self.curve.sample.lanes;
         let norms: Vec<f64> = (0..r.columns()).map(|k| lanes.dot(r.column(k), r.column(k)).sqrt()).collect();
         let slopes = self.curve.kinks.steepest(at, gradient);
-        let squares = self.curve.shape == Shape::Quadratic;
-        let floor = if squares { 16.0 * f64::EPSILON * self.curve.target_norm } else { 0.0 };
-        largest_cosine(&slopes, &norms, evaluation.objective().abs(), floor)
+        largest_cosine(&slopes, &norms, evaluation.objective().abs(), self.floor())
     }
 
     fn kinks(&self) -> &Kinks {
@@ -129,6 +127,10 @@ impl Objective for Curved<'_> {
         let tangent = self.linearized(at)?;
         *self.last.borrow_mut() = Some((at.to_vec(), tangent.clone()));
         Some(tangent)
+    }
+
+    fn floor(&self) -> f64 {
+        if self.curve.shape == Shape::Quadratic { 16.0 * f64::EPSILON * self.curve.target_norm } else { 0.0 }
     }
 
     fn solved(&self) -> &[usize] {

@@ -8,11 +8,14 @@ use super::objective::Curved;
 use super::sample::Sample;
 use crate::descent::formula::{Tape, Uniforms};
 use crate::descent::losses::{self, About, Loss, Shape};
-use crate::descent::objective::{Evaluation, Kinks, Objective, Spectrum};
+use crate::descent::objective::{Kinks, Objective, Spectrum};
 use crate::descent::optimizers::{Optimizer, Scaling, Setting, method, scaling};
 use crate::descent::run::Ground;
 use crate::descent::spec::{Penalty, Spec};
 use crate::descent::{Dataset, Lanes, Team};
+
+/// Residuals below this part of the data are rounding errors of evaluating the formula.
+const FLOAT_LIMIT: f64 = 1e-12;
 
 /// A fit to a curve made ready.
 pub(in crate::descent) struct Curve {
@@ -158,9 +161,9 @@ impl Curve {
         sum
     }
 
-    /// Whether a point's loss is that of an exact fit: what is left is rounding.
-    pub(super) fn is_exact(&self, evaluation: Evaluation) -> bool {
-        self.shape == Shape::Quadratic && evaluation.loss.sqrt() <= 16.0 * f64::EPSILON * self.target_norm
+    /// Whether a loss is that of an exact fit: what is left is rounding.
+    pub(super) fn is_exactly(&self, loss: f64) -> bool {
+        self.shape == Shape::Quadratic && loss.sqrt() <= FLOAT_LIMIT * self.target_norm
     }
 }
 

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::folds;
-use super::identify::{dependent, is_at_float_limit};
+use super::identify::dependent;
 use super::problem::Curve;
 use crate::descent::formula::Uniforms;
 use crate::descent::losses::Shape;
@@ -60,7 +60,7 @@ pub(super) fn report(
     let freedom = observations - determined as f64;
     let counted = Counted { observations, determined: determined as f64, freedom, weights };
     let lost = dependent(curve, at);
-    let is_limit = is_at_float_limit(curve, point.here.evaluation.loss);
+    let is_limit = curve.is_exactly(point.here.evaluation.loss);
     if is_limit {
         let detail = "the residuals are of the size of rounding errors: what is left of them is no measure of the errors of \
                       the estimates, which are left out, and the last digits of the estimates are noise";
@@ -121,7 +121,7 @@ pub(super) fn report(
     let parameters = &curve.equation.parameters;
     Outcome::Stopped(Box::new(Report {
         stop_reason: reason,
-        converged: reason.converged() && (lost.is_empty() || curve.is_exact(point.here.evaluation)),
+        converged: reason.converged() && (lost.is_empty() || curve.is_exactly(point.here.evaluation.loss)),
         names: parameters.iter().map(|parameter| parameter.name.clone()).collect(),
         fixed: parameters.iter().map(|parameter| !parameter.is_free()).collect(),
         coefficients: all.clone(),

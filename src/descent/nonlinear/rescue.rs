@@ -23,13 +23,17 @@ const NEARBY: usize = 32;
 const DEPENDENT: f64 = 1e-10;
 /// The part of the target's variance that an end has to explain not to count as a plateau.
 const EXPLAINED: f64 = 1e-3;
+/// The part of the objective by which two ends as good as each other may differ.
+const SAME: f64 = 1e-6;
+/// What a sign that has changed counts for, in squared decades.
+const TURNED: f64 = 9.0;
 /// The decrease that makes another end worth going to.
 const BETTER: f64 = 1e-8;
 
 /// Whether the end of a descent is not to be believed.
 pub(super) fn is_suspicious(curve: &Curve, point: &Point<'_>, reason: StopReason, variance: f64) -> bool {
     let evaluation = point.here.evaluation;
-    if curve.is_exact(evaluation) {
+    if curve.is_exactly(evaluation.loss) {
         return false;
     }
     if reason == StopReason::NoProgress {
@@ -67,9 +71,28 @@ pub(super) fn better(
         0 => plain.and_then(|plain| descent(plain, spec, first, 0, team)),
         _ => descent(curve, spec, &starts[index - 1], index, team),
     });
-    let best =
-        ends.into_iter().flatten().min_by(|a, b| a.objective.total_cmp(&b.objective).then(a.start.cmp(&b.start)))?;
-    (best.objective < now - BETTER * now.abs()).then_some(best)
+    let ends: Vec<End> = ends.into_iter().flatten().collect();
+    let least = ends.iter().map(|end| end.objective).fold(f64::INFINITY, f64::min);
+    if !(least < now - BETTER * now.abs()) {
+        return None;
+    }
+    // Where terms can change places, several ends are as good: the one that is nearest to the start is what was meant.
+    let equal =
+        ends.into_iter().filter(|end| end.objective <= least + SAME * least.abs() || curve.is_exactly(end.loss));
+    equal.min_by(|a, b| distance(first, &a.at).total_cmp(&distance(first, &b.at)).then(a.start.cmp(&b.start)))
+}
+
+/// How far an end is from a start, in squared decades; a sign that has changed counts as many.
+fn distance(start: &[f64], end: &[f64]) -> f64 {
+    let decades = |(from, to): (&f64, &f64)| {
+        if *from == 0.0 || *to == 0.0 {
+            return 0.0;
+        }
+        let apart = libm::log10((to / from).abs());
+        let turned = if (*from < 0.0) == (*to < 0.0) { 0.0 } else { TURNED };
+        apart.mul_add(apart, turned)
+    };
+    start.iter().zip(end).map(decades).sum()
 }
 
 /// Places around a start: each coordinate times a factor, within a third of a decade at first, later within two.

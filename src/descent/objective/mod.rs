@@ -103,6 +103,10 @@ pub(super) trait Objective {
     fn tangent(&self, _at: &[f64]) -> Option<Tangent> {
         None
     }
+    /// The norm of z of a [`Tangent`] that is rounding error of evaluating the model.
+    fn floor(&self) -> f64 {
+        0.0
+    }
     /// Coordinates that [`Objective::project`] solves for.
     fn solved(&self) -> &[usize] {
         &[]

@@ -212,9 +212,9 @@ impl Running {
     }
 
     /// The end of the descent: an optimum where hardly anything of the residual lies along the columns.
-    fn end(offset: f64, here: &Position) -> Advance {
-        let objective = here.evaluation.objective();
-        if offset <= FLAT * objective.abs().sqrt() { Advance::Optimal } else { Advance::Stuck }
+    fn end(objective: &dyn Objective, offset: f64, here: &Position) -> Advance {
+        let residual = here.evaluation.objective().abs().sqrt();
+        if offset <= (FLAT * residual).max(objective.floor()) { Advance::Optimal } else { Advance::Stuck }
     }
 }
 
@@ -240,10 +240,12 @@ impl Optimizer for Running {
         let step = Step { lanes, tangent: &tangent, scales: &self.scales, solved, kinks, at: &here.at };
         let offset = step.offset();
         let before = here.evaluation.objective();
+        // Each residual is off by the rounding of the model, and the sum of squares by twice that times the residual.
+        let noise = ROUNDING.mul_add(before.abs(), 2.0 * objective.floor() * before.abs().sqrt());
         for _ in 0..TRIALS_MAX {
             let moves = step.solve(self.damping);
             let promised = step.promised(&moves);
-            if !(promised > ROUNDING * before.abs()) {
+            if !(promised > noise) {
                 break;
             }
             let to: Vec<f64> = here.at.iter().zip(&moves).map(|(value, d)| value + d).collect();
@@ -270,17 +272,17 @@ impl Optimizer for Running {
         let moves = step.solve(0.0);
         let to: Vec<f64> = here.at.iter().zip(&moves).map(|(value, d)| value + d).collect();
         if to == here.at {
-            return Self::end(offset, here);
+            return Self::end(objective, offset, here);
         }
-        let Some((position, next)) = Self::trial(objective, to) else { return Self::end(offset, here) };
+        let Some((position, next)) = Self::trial(objective, to) else { return Self::end(objective, offset, here) };
         let next_step = Step { tangent: &next, at: &position.at, ..step };
-        let close = position.evaluation.objective() <= before + ROUNDING * before.abs();
+        let close = position.evaluation.objective() <= before + noise;
         if close && next_step.offset() < SHRINK * offset {
             *here = position;
             self.damping = DAMPING_MIN;
             return Advance::Evaluated;
         }
-        Self::end(offset, here)
+        Self::end(objective, offset, here)
     }
 
     fn own_tolerance(&self) -> f64 {
