@@ -2,7 +2,9 @@
 #![expect(clippy::print_stdout, reason = "the figures that the documents quote are printed by these tests")]
 
 mod bits;
+mod global;
 mod nist;
+mod nonlinear;
 mod problem;
 mod robust;
 mod tutorial;

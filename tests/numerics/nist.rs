@@ -2,13 +2,7 @@
 
 use serde_json::Value as Json;
 
-use crate::problem::{coefficient, columns, fit, linear, polynomial, spec, stopped};
-
-/// −log₁₀ of the relative error, absolute where the certified value is 0; at most 16.
-fn digits(value: f64, certified: f64) -> f64 {
-    let error = if certified == 0.0 { value.abs() } else { ((value - certified) / certified).abs() };
-    (-error.log10()).clamp(0.0, 16.0)
-}
+use crate::problem::{coefficient, columns, digits, fit, linear, polynomial, spec, stopped};
 
 #[test]
 fn every_linear_problem_has_its_certified_digits() {

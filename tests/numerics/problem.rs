@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use fitd::descent::{
-    Alone, Choice, Control, Covariance, Dataset, Lanes, Observer, Outcome, Penalty, Report, Representation, Spec,
-    Start, Step, Stop, Value, coefficient_names, resolve, run_with,
+    Alone, Choice, Control, Covariance, Dataset, Lanes, Observer, Outcome, Parameter, Penalty, Report, Representation,
+    Spec, Start, Step, Stop, Value, coefficient_names, resolve, run_with,
 };
 
 /// A linear model of these features with the target `y`.
@@ -22,6 +22,19 @@ pub(crate) fn polynomial(degree: u64, intercept: bool) -> Choice {
         .with("degree", Value::Integer(degree))
         .with("target", Value::Text("y".to_owned()))
         .with("intercept", Value::Flag(intercept))
+}
+
+/// A formula with the target `y`.
+pub(crate) fn formula(text: &str, parameters: Vec<Parameter>) -> Choice {
+    Choice::named("formula")
+        .with("formula", Value::Text(text.to_owned()))
+        .with("target", Value::Text("y".to_owned()))
+        .with("parameters", Value::Parameters(parameters))
+}
+
+/// A parameter of a formula, free within this range.
+pub(crate) fn parameter(name: &str, start: f64, (min, max): (f64, f64)) -> Parameter {
+    Parameter { name: name.to_owned(), start: Some(start), min, max, fixed: false, expr: None }
 }
 
 /// Textbook descent.
@@ -101,4 +114,10 @@ pub(crate) fn stopped(outcome: Outcome) -> Report {
 pub(crate) fn coefficient(model: &Choice, data: &Dataset, values: &[f64], name: &str) -> f64 {
     let names = coefficient_names(model, data).expect("a valid model");
     values[names.iter().position(|other| other == name).expect("a coefficient of the model")]
+}
+
+/// −log₁₀ of the relative error, absolute where the certified value is 0; at most 16.
+pub(crate) fn digits(value: f64, certified: f64) -> f64 {
+    let error = if certified == 0.0 { value.abs() } else { ((value - certified) / certified).abs() };
+    (-error.log10()).clamp(0.0, 16.0)
 }
