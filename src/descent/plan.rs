@@ -63,6 +63,9 @@ pub fn resolve(mut spec: Spec) -> Spec {
     {
         spec.loss = Choice::named(usual);
     }
+    if let Some(equation) = models::equation(&spec.model) {
+        spec = nonlinear::resolve(spec, &equation);
+    }
     let shape = losses::kind(&spec.loss).map_or(Shape::Quadratic, super::losses::LossKind::shape);
     match optimizers::method(&spec.optimizer) {
         Some(method) => method.resolve(spec, shape),
@@ -156,8 +159,14 @@ pub fn check(spec: &Spec, data: &Dataset) -> Vec<SpecError> {
             fault(format!("loss/class_weights/{name}"), "invalid_value", detail);
         }
     }
-    if let Some(equation) = models::equation(&spec.model) {
-        faults.extend(nonlinear::check(spec, &equation, data));
+    match models::equation(&spec.model) {
+        Some(equation) => faults.extend(nonlinear::check(spec, &equation, data)),
+        None if spec.profile => {
+            let detail = "profile intervals are for curves".to_owned();
+            let field = "intervals".to_owned();
+            faults.push(SpecError { field, code: "unsupported_combination", detail, limit: None });
+        }
+        None => {}
     }
     let several = family.response() == models::Response::Softmax;
     if several && spec.covariance == super::Covariance::Hc3 {

@@ -35,6 +35,9 @@ pub fn predict(
 ) -> Result<Predictions, SpecError> {
     let fault = |field: String, code, detail| SpecError { field, code, detail, limit: None };
     let family = family(model)?;
+    if let Some(equation) = family.equation(model) {
+        return super::nonlinear::predict(&equation, predictor, data, level);
+    }
     let shift = predictor.basis.iter().find(|(name, _)| name == "target_shift").and_then(|(_, values)| values.first());
     let (Some(basis), Some(shift)) = (family.restore(&predictor.basis), shift) else {
         return Err(fault("model".to_owned(), "corrupt", "the stored model cannot be read".to_owned()));
@@ -88,15 +91,21 @@ pub fn predict(
             }
         }
     }
-    let bands = [&out.confidence, &out.prediction].into_iter().flatten().flat_map(|(lower, upper)| [lower, upper]);
-    for values in std::iter::once(&out.predictions).chain(bands).chain(&probabilities) {
-        if let Some(row) = values.iter().position(|value| !value.is_finite()) {
-            let detail = format!("the prediction for row {row}, or its band, is not finite");
-            return Err(fault(String::new(), "invalid_value", detail));
-        }
-    }
+    check_finite(&out, &probabilities)?;
     out.probabilities = response.is_classifier().then_some(probabilities);
     Ok(out)
+}
+
+/// The fault of the first row whose prediction or band is not finite.
+pub(super) fn check_finite(out: &Predictions, probabilities: &[Vec<f64>]) -> Result<(), SpecError> {
+    let bands = [&out.confidence, &out.prediction].into_iter().flatten().flat_map(|(lower, upper)| [lower, upper]);
+    for values in std::iter::once(&out.predictions).chain(bands).chain(probabilities) {
+        if let Some(row) = values.iter().position(|value| !value.is_finite()) {
+            let detail = format!("the prediction for row {row}, or its band, is not finite");
+            return Err(SpecError { field: String::new(), code: "invalid_value", detail, limit: None });
+        }
+    }
+    Ok(())
 }
 
 /// A feature's column, its categories counted as the fit counted them.
@@ -124,7 +133,7 @@ fn feature(predictor: &Predictor, data: &Dataset, name: &str) -> Result<Arc<[f64
 }
 
 /// ‖Fᵀφ‖²: the variance of the mean over that of an observation.
-fn leverage(band: &Band, functions: &[f64], lanes: Lanes) -> f64 {
+pub(super) fn leverage(band: &Band, functions: &[f64], lanes: Lanes) -> f64 {
     let columns = band.factor.len() / functions.len().max(1);
     let mut image = vec![0.0; columns];
     for (row, function) in band.factor.chunks_exact(columns.max(1)).zip(functions) {

@@ -96,6 +96,7 @@ pub(super) fn spec(model: Choice, loss: Choice, optimizer: Choice) -> Spec {
         restarts: None,
         validation: None,
         diagnostics: false,
+        profile: false,
     }
 }
 
@@ -104,6 +105,8 @@ pub(super) fn pairs() -> Vec<(&'static dyn Family, Choice, Choice)> {
     let loss_of = |kind: &&str| losses::kind(&Choice::named(kind)).map(|kind| with_defaults(kind.descriptor()));
     models::REGISTRY
         .into_iter()
+        // Curves have properties of their own: see `nonlinear::properties`.
+        .filter(|family| family.equation(&with_defaults(family.descriptor())).is_none())
         .flat_map(|family| family.losses().iter().filter_map(loss_of).map(move |loss| (family, loss)))
         .map(|(family, loss)| (family, with_defaults(family.descriptor()), loss))
         .collect()

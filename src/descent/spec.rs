@@ -150,6 +150,8 @@ pub struct Spec {
     pub validation: Option<Validation>,
     /// Whether leverage and Cook's distance of every row are reported.
     pub diagnostics: bool,
+    /// Whether profile-likelihood intervals are reported beside those from standard errors.
+    pub profile: bool,
     /// The level of the confidence intervals, in (0, 1).
     pub confidence: f64,
 }

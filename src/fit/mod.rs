@@ -21,10 +21,10 @@ pub(crate) use progress::Progress;
 pub(crate) use record::{DatasetInfo, FitRecord, Labels, Outcome, Status};
 pub(crate) use result::{
     Diagnostics, FitError, FitResult, Inference, Label, Metrics, Minimum, Optimum, Parameter, PredictionBand,
-    Predictor, ValidationResult, Warning,
+    Predictor, ProfileInterval, ValidationResult, Warning,
 };
 pub(crate) use spec::{
-    Choice, Covariance, HistorySpec, Missing, Penalty, PenaltyOn, Range, Restarts, Setting, Spec, Spread, Start, Stop,
-    Validation, WeightKind, Weights,
+    Choice, Covariance, HistorySpec, Intervals, Missing, Penalty, PenaltyOn, Range, Restarts, Setting, Spec, Spread,
+    Start, Stop, Validation, WeightKind, Weights,
 };
 pub(crate) use violation::Violation;

@@ -14,10 +14,22 @@ pub(crate) struct Parameter {
     pub(crate) standard_error: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) confidence_interval: Option<[f64; 2]>,
+    /// Of the profile likelihood, where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) profile_interval: Option<ProfileInterval>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) t: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) p_value: Option<f64>,
+}
+
+/// An interval that may be open: an end that the data does not give is left out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ProfileInterval {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) lower: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) upper: Option<f64>,
 }
 
 /// The exact optimum of a quadratic objective and how far the fit is from it.

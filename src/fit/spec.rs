@@ -120,6 +120,23 @@ impl Missing {
     }
 }
 
+/// Which confidence intervals are given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Intervals {
+    /// From the standard errors.
+    #[default]
+    Wald,
+    /// Those of the profile likelihood beside them.
+    Profile,
+}
+
+impl Intervals {
+    fn is_wald(&self) -> bool {
+        *self == Self::Wald
+    }
+}
+
 /// A coefficient's range in data units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Range {
@@ -188,6 +205,8 @@ pub(crate) struct Spec {
     pub(crate) validation: Option<Validation>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) diagnostics: bool,
+    #[serde(default, skip_serializing_if = "Intervals::is_wald")]
+    pub(crate) intervals: Intervals,
     #[serde(default, skip_serializing_if = "Missing::is_error")]
     pub(crate) missing: Missing,
 }

@@ -7,8 +7,8 @@ use super::engine::Engine;
 use super::{Draft, Plan};
 use crate::descent::{self, SpecError};
 use crate::fit::{
-    Choice, Covariance, HistoryShape, ParameterSpec, ParameterSpecs, Penalty, PenaltyOn, Restarts, Setting, Spec,
-    Spread, Start, Stop, Validation, Violation, WeightKind, Weights,
+    Choice, Covariance, HistoryShape, Intervals, ParameterSpec, ParameterSpecs, Penalty, PenaltyOn, Restarts, Setting,
+    Spec, Spread, Start, Stop, Validation, Violation, WeightKind, Weights,
 };
 
 /// Resolves and checks a draft, and finds all that is wrong at once.
@@ -95,6 +95,7 @@ pub(super) fn to_numeric(spec: &Spec) -> descent::Spec {
         }),
         validation: spec.validation.as_ref().and_then(to_validation),
         diagnostics: spec.diagnostics,
+        profile: spec.intervals == Intervals::Profile,
         confidence: spec.confidence,
     }
 }
@@ -144,6 +145,7 @@ fn from_numeric(spec: descent::Spec, asked: &Spec) -> Spec {
         }),
         validation: asked.validation.clone(),
         diagnostics: asked.diagnostics,
+        intervals: asked.intervals,
         missing: asked.missing,
     }
 }

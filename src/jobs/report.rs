@@ -9,7 +9,7 @@ use super::plan::from_choice;
 use crate::descent::{self, Divergence, Inference, Report, StopReason};
 use crate::fit::{
     self, Covariance, FitError, FitResult, Label, Metrics, Optimum, Outcome, Parameter, PredictionBand, Predictor,
-    ValidationResult, Warning,
+    ProfileInterval, ValidationResult, Warning,
 };
 
 /// How a fit ended, and what predictions need where it has coefficients.
@@ -156,10 +156,12 @@ fn correlation(covariance: &[Vec<f64>]) -> Option<Vec<Vec<f64>>> {
     let errors: Vec<f64> = covariance.iter().enumerate().map(|(k, row)| row[k].sqrt()).collect();
     let entry = |i: usize, j: usize| {
         let value = covariance[i][j] / errors[i] / errors[j];
-        if i == j { 1.0 } else { value.clamp(-1.0, 1.0) }
+        // What is fixed varies with nothing.
+        let value = if value.is_finite() { value.clamp(-1.0, 1.0) } else { 0.0 };
+        if i == j { 1.0 } else { value }
     };
-    let all = errors.iter().all(|error| *error > 0.0);
-    all.then(|| (0..errors.len()).map(|i| (0..errors.len()).map(|j| entry(i, j)).collect()).collect())
+    let any = errors.iter().any(|error| *error > 0.0);
+    any.then(|| (0..errors.len()).map(|i| (0..errors.len()).map(|j| entry(i, j)).collect()).collect())
 }
 
 /// The form of a class that clients see.
@@ -183,9 +185,15 @@ fn parameter(report: &Report, inference: Option<&Inference>, at: usize) -> Param
         name: report.names[at].clone(),
         value: report.coefficients[at],
         start: report.start[at],
-        fixed: false,
+        fixed: report.fixed.get(at).copied().unwrap_or(false),
         standard_error: inference.and_then(|all| finite(*all.standard_errors.get(at)?)),
         confidence_interval: interval.filter(|ends| ends.iter().all(|end| end.is_finite())),
+        profile_interval: report
+            .profile
+            .get(at)
+            .copied()
+            .flatten()
+            .map(|[lower, upper]| ProfileInterval { lower: lower.and_then(finite), upper: upper.and_then(finite) }),
         t: inference.and_then(|all| finite((*all.t.get(at)?)?)),
         p_value: inference.and_then(|all| finite((*all.p.get(at)?)?)),
     }

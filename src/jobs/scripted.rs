@@ -12,8 +12,8 @@ use crate::descent::{
     Predictor, Report, Spec, SpecError, Step, StopReason, Team,
 };
 use crate::fit::{
-    self, Covariance, DatasetId, DatasetInfo, FitId, FitRecord, HistoryShape, HistorySpec, Penalty, PenaltyOn,
-    Progress, Start, Status, Stop, Tenant,
+    self, Covariance, DatasetId, DatasetInfo, FitId, FitRecord, HistoryShape, HistorySpec, Intervals, Penalty,
+    PenaltyOn, Progress, Start, Status, Stop, Tenant,
 };
 use crate::store::Claim;
 
@@ -158,6 +158,8 @@ pub(super) fn descend(from: u64, to: u64, observer: &mut dyn Observer) -> Outcom
 pub(super) fn report(stop_reason: StopReason, iterations: u64) -> Report {
     let step = At::iteration(iterations);
     Report {
+        fixed: vec![false; 2],
+        profile: Vec::new(),
         learning_rate: None,
         stop_reason,
         converged: stop_reason.converged(),
@@ -212,6 +214,7 @@ pub(super) fn draft(max_iterations: u64) -> Draft {
             restarts: None,
             validation: None,
             diagnostics: false,
+            intervals: Intervals::Wald,
             missing: Default::default(),
         },
         labels: Default::default(),

@@ -63,6 +63,7 @@ pub(crate) fn spec(model: Choice, optimizer: Choice) -> Spec {
         restarts: None,
         validation: None,
         diagnostics: false,
+        profile: false,
         confidence: 0.95,
     }
 }

@@ -102,6 +102,11 @@ pub(super) static REGISTRY: [&dyn Family; 7] = [
     &formula::Formula,
 ];
 
+/// A basis of weighted columns that [`Basis::vectors`] described.
+pub(super) fn restore_linear(vectors: &[(String, Vec<f64>)]) -> Option<Arc<dyn Basis>> {
+    linear::restore(vectors)
+}
+
 /// The losses of a curve.
 const CURVE_LOSSES: &[&str] =
     &["squared", "absolute", "huber", "pseudo_huber", "log_cosh", "quantile", "cauchy", "log_loss", "poisson", "gamma"];

@@ -3,8 +3,26 @@
 use super::equation::Equation;
 use crate::descent::plan::Estimate;
 use crate::descent::registry::Parameter;
-use crate::descent::spec::{Spec, SpecError, Split, Start};
+use crate::descent::spec::{Restarts, Spec, SpecError, Split, Spread, Start};
 use crate::descent::{Dataset, losses};
+
+/// Descents where nothing is known of where to start.
+const STARTS: u64 = 16;
+
+/// What `auto` and a client's silence mean for a curve, but for the optimizer: several starts are drawn from a Latin
+/// hypercube, and there are several where `auto` is to fit a formula without a single start.
+pub(in crate::descent) fn resolve(mut spec: Spec, equation: &Equation) -> Spec {
+    let blind = equation.is_written
+        && spec.start == Start::Zeros
+        && equation.parameters.iter().all(|parameter| parameter.start.is_none());
+    if blind && spec.optimizer.kind == "auto" && spec.restarts.is_none() {
+        spec.restarts = Some(Restarts { count: STARTS, spread: Spread::LatinHypercube });
+    }
+    if let Some(restarts) = &mut spec.restarts {
+        restarts.spread = Spread::LatinHypercube;
+    }
+    spec
+}
 
 /// Everything that is wrong with this resolved specification of a curve for this data.
 pub(in crate::descent) fn check(spec: &Spec, equation: &Equation, data: &Dataset) -> Vec<SpecError> {

@@ -129,6 +129,11 @@ impl Curve {
         self.uniforms(at).parameters().to_vec()
     }
 
+    /// Holds a fixed parameter at another value.
+    pub(super) fn set(&mut self, index: usize, value: f64) {
+        self.base[index] = value;
+    }
+
     /// The objective over the rows.
     pub(super) fn objective<'a>(&'a self, team: &'a dyn Team) -> Curved<'a> {
         Curved::new(self, team)

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::folds;
 use super::identify::dependent;
 use super::problem::Curve;
+use super::profile::{Fitted, profile};
 use crate::descent::formula::Uniforms;
 use crate::descent::losses::Shape;
 use crate::descent::observer::Step;
@@ -90,6 +91,31 @@ pub(super) fn report(
         let detail = format!("a covariance matrix is given up to {COVARIANCE_MAX} coefficients");
         warn(&mut warnings, "covariance_omitted", detail);
     }
+    let profile = match &found {
+        Some(found) if spec.profile => {
+            let fitted = Fitted {
+                equation: &curve.equation,
+                data,
+                spec,
+                lanes: how.0,
+                curve,
+                at,
+                objective: point.objective(),
+                freedom,
+                errors: &found.inference.standard_errors,
+            };
+            let ends = profile(&fitted, team);
+            if team.abandoned() {
+                return Outcome::Abandoned;
+            }
+            if ends.is_none() {
+                let detail = format!("the {} loss is no likelihood that could be profiled", spec.loss.kind);
+                warn(&mut warnings, "no_profile", detail);
+            }
+            ends.unwrap_or_default()
+        }
+        _ => Vec::new(),
+    };
     let (inference, diagnostics, band) = match found {
         Some(Estimates { inference, diagnostics, band }) => {
             (Some(spread_out(curve, &uniforms, inference, spec.confidence)), diagnostics, band)
@@ -141,7 +167,7 @@ pub(super) fn report(
         minima: finished.minima,
         diagnostics,
         inference,
-        profile: Vec::new(),
+        profile,
         warnings,
         predictor: Predictor { basis, coefficients: all, levels: Vec::new(), classes: Vec::new(), band },
     }))

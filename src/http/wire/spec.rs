@@ -8,8 +8,8 @@ use super::fields::{Fields, wrong};
 use super::options;
 use crate::descent::{self, Dataset, Section};
 use crate::fit::{
-    Covariance, HistorySpec, Labels, Missing, Penalty, PenaltyOn, Range, Spec, Start, Stop, Violation, WeightKind,
-    Weights,
+    Covariance, HistorySpec, Intervals, Labels, Missing, Penalty, PenaltyOn, Range, Spec, Start, Stop, Violation,
+    WeightKind, Weights,
 };
 use crate::http::Limits;
 use crate::ingest::{Node, Posted, token};
@@ -64,6 +64,8 @@ pub(crate) fn request(posted: Posted, limits: &Limits) -> Result<Request, Vec<Vi
     let restarts = options::restarts(&mut fields, &mut faults);
     let validation = options::validation(&mut fields, &mut faults);
     let diagnostics = fields.flag("diagnostics", &mut faults).unwrap_or(false);
+    let words = [("wald", Intervals::Wald), ("profile", Intervals::Profile)];
+    let intervals = fields.word("intervals", &words, &mut faults).unwrap_or_default();
     let treatments = [("error", Missing::Error), ("drop_rows", Missing::DropRows)];
     let treatment = fields.word("missing", &treatments, &mut faults).unwrap_or_default();
     fields.finish(&mut faults);
@@ -112,6 +114,7 @@ pub(crate) fn request(posted: Posted, limits: &Limits) -> Result<Request, Vec<Vi
                 restarts,
                 validation,
                 diagnostics,
+                intervals,
                 missing: treatment,
             };
             Ok(Request { spec, labels, data })

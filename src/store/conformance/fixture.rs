@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::at;
 use crate::descent::Dataset;
 use crate::fit::{
-    Choice, Covariance, DatasetId, DatasetInfo, FitId, HistoryShape, HistorySpec, Penalty, PenaltyOn, Spec, Start,
-    Stop, Tenant,
+    Choice, Covariance, DatasetId, DatasetInfo, FitId, HistoryShape, HistorySpec, Intervals, Penalty, PenaltyOn, Spec,
+    Start, Stop, Tenant,
 };
 use crate::store::{NewDataset, NewFit};
 
@@ -30,6 +30,7 @@ pub(in crate::store) fn spec() -> Spec {
         restarts: None,
         validation: None,
         diagnostics: false,
+        intervals: Intervals::Wald,
         missing: Default::default(),
     }
 }
