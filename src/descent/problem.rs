@@ -191,6 +191,7 @@ impl Problem {
             max_iterations: spec.stop.max_iterations,
             spectrum: if bounded { Some(&spectrum) } else { None },
             quadratic: self.is_quadratic(),
+            curved: false,
             unit: self.unit(),
         };
         Some(method(&spec.optimizer)?.build(&spec.optimizer, &setting))

@@ -53,13 +53,13 @@ pub(super) struct Point<'a> {
     ground: &'a dyn Ground,
     pub(super) here: Position,
     pub(super) initial_loss: f64,
-    pub(super) iteration: u64,
+    iteration: u64,
     pub(super) optimizer: Box<dyn Optimizer>,
     judge: Option<Judging<'a>>,
     validation_loss: Option<f64>,
     pub(super) best: Option<Best>,
     /// The rule that ends the descent here, known before the point is observed so that a checkpoint has it.
-    pub(super) ends: Option<StopReason>,
+    ends: Option<StopReason>,
     /// How many times the descent has begun anew from another place.
     pub(super) stage: u64,
 }
@@ -102,6 +102,16 @@ impl<'a> Point<'a> {
 
     fn judge_here(&mut self) {
         self.validation_loss = self.judge.map(|judge| judge(&self.here.at));
+    }
+
+    /// Begins anew from another place, as one more iteration.
+    pub(super) fn begin_again(&mut self, objective: &dyn Objective, at: Vec<f64>, optimizer: Box<dyn Optimizer>) {
+        self.stage += 1;
+        self.iteration += 1;
+        self.ends = None;
+        self.here.at = at;
+        self.optimizer = optimizer;
+        self.evaluate(objective);
     }
 
     pub(super) fn is_finite(&self) -> bool {

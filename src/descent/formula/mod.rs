@@ -14,16 +14,16 @@ mod ties;
 mod tests;
 
 pub(super) use lexer::names_in;
-pub(super) use suggest::nearest;
+use suggest::nearest;
 pub(super) use tape::{BLOCK_ROWS, Tape, Uniforms, Workspace};
 pub(super) use ties::{Tied, compile};
 
 /// Characters of a formula, at most.
-pub const FORMULA_CHARACTERS_MAX: usize = 4_096;
+pub(super) const FORMULA_CHARACTERS_MAX: usize = 4_096;
 /// Parentheses, signs, exponents and arguments within each other, at most.
-pub const FORMULA_DEPTH_MAX: usize = 64;
+pub(super) const FORMULA_DEPTH_MAX: usize = 64;
 /// Operations of a formula after what is repeated is shared, at most.
-pub const FORMULA_NODES_MAX: usize = 1_024;
+pub(super) const FORMULA_NODES_MAX: usize = 1_024;
 
 /// What is wrong with a formula.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

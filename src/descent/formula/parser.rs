@@ -83,8 +83,7 @@ impl Parser<'_> {
             return Err(FormulaError::over("expression_too_deep", "a depth of", FORMULA_DEPTH_MAX, self.depth));
         }
         let mut left = self.prefix()?;
-        loop {
-            let Token::Sign(sign) = self.peek().token else { break };
+        while let Token::Sign(sign) = self.peek().token {
             let power = match sign {
                 '+' | '-' => SUM,
                 '*' | '/' => PRODUCT,

@@ -61,7 +61,7 @@ fn one(spec: &Spec, data: &Dataset, fold: usize, lanes: Lanes, team: &dyn Team) 
     }
     let judge = Curve::new(equation, spec, &data.subset(&parts.judging), lanes)?;
     let uniforms = judge.tape.uniforms(&curve.all(&end.at));
-    let loss = judge.sample.loss(&judge.tape, &uniforms, curve.loss.as_ref(), &Alone) / judge.sample.weight_sum;
+    let loss = judge.mean_loss(uniforms.parameters(), curve.loss.as_ref(), &Alone);
     let predictions = judge.sample.predictions(&judge.tape, &uniforms);
     loss.is_finite().then_some(Fold { rows: parts.judging, predictions, loss, weight: judge.sample.weight_sum })
 }

@@ -134,6 +134,19 @@ impl Curve {
         self.base[index] = value;
     }
 
+    /// The loss of these rows at values of all parameters, a row by weight.
+    pub(super) fn mean_loss(&self, all: &[f64], loss: &dyn Loss, team: &dyn Team) -> f64 {
+        self.sample.loss(&self.tape, &self.uniforms_at(all), loss, team) / self.sample.weight_sum
+    }
+
+    /// The variance of the target, by weight.
+    pub(super) fn variance(&self) -> f64 {
+        let sample = &self.sample;
+        let rows = || (0..sample.rows()).map(|row| (sample.weight(row), sample.target()[row]));
+        let mean = rows().map(|(weight, y)| weight * y).sum::<f64>() / sample.weight_sum;
+        rows().map(|(weight, y)| weight * (y - mean) * (y - mean)).sum::<f64>() / sample.weight_sum
+    }
+
     /// The objective over the rows.
     pub(super) fn objective<'a>(&'a self, team: &'a dyn Team) -> Curved<'a> {
         Curved::new(self, team)
@@ -148,6 +161,7 @@ impl Curve {
             max_iterations: spec.stop.max_iterations,
             spectrum: None,
             quadratic: false,
+            curved: true,
             unit: 1.0,
         };
         Some(method(&spec.optimizer)?.build(&spec.optimizer, &setting))

@@ -32,7 +32,6 @@ pub(super) struct Finished<'a> {
     pub(super) judge: Option<&'a Curve>,
     pub(super) best_iteration: Option<u64>,
     pub(super) minima: Vec<Minimum>,
-    pub(super) warnings: Vec<Warning>,
 }
 
 /// Everything about a run that stopped.
@@ -44,12 +43,18 @@ pub(super) fn report(
     how: (Lanes, Representation),
     finished: Finished<'_>,
 ) -> Outcome {
-    let Finished { reason, point, judge, mut warnings, .. } = finished;
+    let Finished { reason, point, judge, .. } = finished;
+    let mut warnings = Vec::new();
     let at = &point.here.at;
     let uniforms = curve.uniforms(at);
     let predictions = curve.sample.predictions(&curve.tape, &uniforms);
     if data.rows_dropped() > 0 {
         warn(&mut warnings, "rows_dropped", format!("{} rows with a missing value were left out", data.rows_dropped()));
+    }
+    if point.stage > 0 {
+        let detail = "the descent from the given start ended on a plateau, or where a parameter has no effect; it began \
+                      again from nearby, and the history shows the jump";
+        warn(&mut warnings, "restarted_nearby", detail.to_owned());
     }
     let Some(null) = constant(spec, data, team, how) else {
         return if team.abandoned() { Outcome::Abandoned } else { Outcome::NonFinite { row: None } };
@@ -118,7 +123,7 @@ pub(super) fn report(
     };
     let (inference, diagnostics, band) = match found {
         Some(Estimates { inference, diagnostics, band }) => {
-            (Some(spread_out(curve, &uniforms, inference, spec.confidence)), diagnostics, band)
+            (Some(spread_out(curve, &uniforms, &inference, spec.confidence)), diagnostics, band)
         }
         None => (None, None, None),
     };
@@ -300,21 +305,20 @@ fn is_known(
 }
 
 /// Errors of all parameters from those of the free ones: fixed ones have none, tied ones theirs by the delta method.
-fn spread_out(curve: &Curve, uniforms: &Uniforms, free: Inference, level: f64) -> Inference {
+fn spread_out(curve: &Curve, uniforms: &Uniforms, free: &Inference, level: f64) -> Inference {
     let map = curve.tape.ties(uniforms);
     let Some(inner) = free.covariance.as_ref() else {
         // Without a covariance there is nothing to say of tied parameters.
-        return widened(curve, &free);
+        return widened(curve, free);
     };
     let lanes = curve.sample.lanes;
     let rows: Vec<Vec<f64>> =
         map.iter().map(|row| inner.iter().map(|column| lanes.dot(row, column)).collect()).collect();
     let covariance: Vec<Vec<f64>> =
         rows.iter().map(|row| map.iter().map(|other| lanes.dot(row, other)).collect()).collect();
-    let mut out = widened(curve, &free);
+    let mut out = widened(curve, free);
     let quantile = student::two_sided_quantile(level, free.degrees_of_freedom.unwrap_or(student::NORMAL));
-    for (index, parameter) in curve.equation.parameters.iter().enumerate().filter(|(_, p)| p.expr.is_some()) {
-        let _ = parameter;
+    for (index, _) in curve.equation.parameters.iter().enumerate().filter(|(_, p)| p.expr.is_some()) {
         let (value, error) = (uniforms.parameters()[index], covariance[index][index].max(0.0).sqrt());
         let t = Some(value / error).filter(|t| t.is_finite());
         out.standard_errors[index] = error;
@@ -358,14 +362,14 @@ fn judged(
     how: (Lanes, Representation),
 ) -> Option<ValidationReport> {
     let uniforms = judge.tape.uniforms(uniforms.parameters());
-    let sum = judge.sample.loss(&judge.tape, &uniforms, curve.loss.as_ref(), team);
+    let loss = judge.mean_loss(uniforms.parameters(), curve.loss.as_ref(), team);
     let predictions = judge.sample.predictions(&judge.tape, &uniforms);
     let null = constant(spec, &judge.sample.dataset(spec)?, team, how)?;
     let observations = observations_of(spec.weights.as_ref().map(|weights| weights.kind), &null.design);
     let counted = Counted { observations, determined: 0.0, freedom: observations, weights: weight_kind(spec) };
     Some(ValidationReport {
         rows: judge.sample.rows() as u64,
-        loss: sum / judge.sample.weight_sum,
+        loss,
         loss_standard_deviation: None,
         best_iteration,
         metrics: of_predictions(&null, &null.design, &predictions, None, &counted).without_criteria(),

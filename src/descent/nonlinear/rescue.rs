@@ -31,7 +31,7 @@ const TURNED: f64 = 9.0;
 const BETTER: f64 = 1e-8;
 
 /// Whether the end of a descent is not to be believed.
-pub(super) fn is_suspicious(curve: &Curve, point: &Point<'_>, reason: StopReason, variance: f64) -> bool {
+pub(super) fn is_suspicious(curve: &Curve, point: &Point<'_>, reason: StopReason) -> bool {
     let evaluation = point.here.evaluation;
     if curve.is_exactly(evaluation.loss) {
         return false;
@@ -39,7 +39,7 @@ pub(super) fn is_suspicious(curve: &Curve, point: &Point<'_>, reason: StopReason
     if reason == StopReason::NoProgress {
         return true;
     }
-    let flat = curve.shape == Shape::Quadratic && evaluation.loss > (1.0 - EXPLAINED) * variance;
+    let flat = curve.shape == Shape::Quadratic && evaluation.loss > (1.0 - EXPLAINED) * curve.variance();
     flat || rank(curve, point) < curve.tape.width()
 }
 
@@ -73,7 +73,7 @@ pub(super) fn better(
     });
     let ends: Vec<End> = ends.into_iter().flatten().collect();
     let least = ends.iter().map(|end| end.objective).fold(f64::INFINITY, f64::min);
-    if !(least < now - BETTER * now.abs()) {
+    if least >= now - BETTER * now.abs() {
         return None;
     }
     // Where terms can change places, several ends are as good: the one that is nearest to the start is what was meant.

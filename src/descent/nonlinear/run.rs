@@ -7,10 +7,10 @@ use super::rescue::{better, is_suspicious};
 use super::search::{best_of, descent, search};
 use super::starts::starts;
 use crate::descent::losses;
-use crate::descent::objective::Objective;
 use crate::descent::observer::{Checkpoint, Control, Observer};
-use crate::descent::outcome::{Minimum, Outcome, StopReason, Warning};
+use crate::descent::outcome::{Minimum, Outcome, StopReason};
 use crate::descent::registry::Choice;
+use crate::descent::restarts::End;
 use crate::descent::run::{DIVERGENCE_FACTOR, Ground, Judging, Point, descend, divergence, restore_best};
 use crate::descent::spec::Spec;
 use crate::descent::validation::Best;
@@ -23,12 +23,23 @@ const STAGES_MAX: u64 = 2;
 pub(super) fn counting(data: &Dataset, spec: &Spec) -> (Dataset, Option<Vec<usize>>) {
     let weights = spec.weights.as_ref().and_then(|weights| data.column(&weights.column));
     match weights {
-        Some(weights) if weights.iter().any(|weight| *weight == 0.0) => {
+        Some(weights) if weights.contains(&0.0) => {
             let rows: Vec<usize> = (0..data.rows()).filter(|row| weights[*row] > 0.0).collect();
             (data.subset(&rows), Some(rows))
         }
         _ => (data.clone(), None),
     }
+}
+
+/// A fit to a curve as it is handed on.
+struct Fit<'a> {
+    /// Of which every row counts.
+    data: &'a Dataset,
+    judging: Option<&'a Dataset>,
+    equation: &'a Equation,
+    spec: &'a Spec,
+    team: &'a dyn Team,
+    how: (Lanes, Representation),
 }
 
 /// Fits `data`; `judging` holds the rows that judge. See [`crate::descent::run`].
@@ -44,7 +55,8 @@ pub(in crate::descent) fn run(
     let Some(equation) = models::equation(&spec.model) else { return Outcome::NonFinite { row: None } };
     let (data, rows) = counting(data, spec);
     let judging = judging.map(|judging| counting(judging, spec).0);
-    match run_on(&data, judging.as_ref(), &equation, spec, team, how, resume, observer) {
+    let fit = Fit { data: &data, judging: judging.as_ref(), equation: &equation, spec, team, how };
+    match fit.run(resume, observer) {
         Outcome::NonFinite { row: Some(row) } => {
             let all = rows.as_ref().and_then(|rows| rows.get(row as usize)).map_or(row, |row| *row as u64);
             Outcome::NonFinite { row: Some(all) }
@@ -107,139 +119,76 @@ fn with_scale(equation: &Equation, data: &Dataset, spec: &Spec, lanes: Lanes, te
     Some(Spec { loss, ..spec.clone() })
 }
 
-#[expect(clippy::too_many_arguments, reason = "one more than the loop's own entry")]
-fn run_on(
-    data: &Dataset,
-    judging: Option<&Dataset>,
-    equation: &Equation,
-    spec: &Spec,
-    team: &dyn Team,
-    how: (Lanes, Representation),
-    resume: Option<&Checkpoint>,
-    observer: &mut dyn Observer,
-) -> Outcome {
-    let Some((curve, given)) = ready(equation, data, spec, how.0, team) else {
-        return if team.abandoned() { Outcome::Abandoned } else { Outcome::NonFinite { row: None } };
-    };
-    let judge = judging.and_then(|rows| Curve::new(equation.clone(), spec, rows, how.0));
-    let judging = judge.as_ref().map(|judge| {
-        |at: &[f64]| {
-            let uniforms = judge.tape.uniforms(&curve.all(at));
-            judge.sample.loss(&judge.tape, &uniforms, curve.loss.as_ref(), team) / judge.sample.weight_sum
-        }
-    });
-    let judging = judging.as_ref().map(|judging| judging as Judging<'_>);
-    let Some(optimizer) = curve.optimizer(spec) else { return Outcome::NonFinite { row: None } };
-    let objective = Curve::objective(&curve, team);
-    let (mut first, mut minima): (Vec<f64>, Vec<Minimum>) = (given, Vec::new());
-    if let Some(restarts) = spec.restarts.filter(|restarts| restarts.count > 1) {
-        let Some(found) = search(&curve, spec, restarts, &first, team) else { return Outcome::Abandoned };
-        (first, minima) = (found.start, found.minima);
-    }
-    let mut point = Point::new(&curve, judging, first.clone(), optimizer);
-    let patience = spec.validation.as_ref().and_then(|validation| validation.patience);
-    if let (Some(patience), Some(judging)) = (patience, judging) {
-        point.best = Some(Best::new(patience, judging(&first), &first));
-    }
-    let mut resumed = resume.is_some_and(|checkpoint| point.restore(checkpoint));
-    point.evaluate(&objective);
-    if !resumed && !point.is_finite() {
-        let row = curve.sample.first_not_finite(&curve.tape, &curve.uniforms(&first), curve.loss.as_ref());
-        return Outcome::NonFinite { row };
-    }
-    let loss_max = DIVERGENCE_FACTOR * point.initial_loss.abs().max(curve.target_norm * curve.target_norm);
-    let mut warnings = Vec::new();
-    loop {
-        let reason = match descend(&objective, &mut point, spec, loss_max, !resumed, observer) {
-            Ok(reason) => reason,
-            Err(ran_away) => return Outcome::Diverged(Box::new(divergence(spec, data, &point, &ran_away))),
+impl Fit<'_> {
+    fn run(&self, resume: Option<&Checkpoint>, observer: &mut dyn Observer) -> Outcome {
+        let Self { spec, team, equation, .. } = *self;
+        let lanes = self.how.0;
+        let Some((curve, given)) = ready(equation, self.data, spec, lanes, team) else {
+            return if team.abandoned() { Outcome::Abandoned } else { Outcome::NonFinite { row: None } };
         };
-        resumed = true;
-        let ended = matches!(reason, StopReason::GradientTolerance | StopReason::NoProgress);
-        let own = spec.optimizer.kind == "levenberg_marquardt" && spec.restarts.is_none();
-        if ended && own && point.stage < STAGES_MAX && is_suspicious(&curve, &point, reason, variance(&curve)) {
-            let now = point.here.evaluation.objective();
-            let mut plain = Curve::new(equation.clone(), spec, data, how.0);
-            plain.iter_mut().for_each(|plain| plain.solved.clear());
-            let found = better(&curve, plain.as_ref(), spec, &first, now, team);
-            if team.abandoned() {
-                return Outcome::Abandoned;
-            }
-            if let Some(end) = found {
-                point.stage += 1;
-                point.ends = None;
-                point.here.at = end.at;
-                let Some(optimizer) = curve.optimizer(spec) else { return Outcome::NonFinite { row: None } };
-                point.optimizer = optimizer;
-                point.evaluate(&objective);
-                point.iteration += 1;
-                if let Control::Stop(reason) = observer.observe(&point) {
-                    return finish(
-                        data,
-                        spec,
-                        team,
-                        how,
-                        &curve,
-                        &objective,
-                        point,
-                        reason,
-                        first,
-                        minima,
-                        judge.as_ref(),
-                        warnings,
-                    );
-                }
-                continue;
-            }
+        let judge = self.judging.and_then(|rows| Curve::new(equation.clone(), spec, rows, lanes));
+        let judging =
+            judge.as_ref().map(|judge| |at: &[f64]| judge.mean_loss(&curve.all(at), curve.loss.as_ref(), team));
+        let judging = judging.as_ref().map(|judging| judging as Judging<'_>);
+        let Some(optimizer) = curve.optimizer(spec) else { return Outcome::NonFinite { row: None } };
+        let objective = Curve::objective(&curve, team);
+        let (mut first, mut minima): (Vec<f64>, Vec<Minimum>) = (given, Vec::new());
+        if let Some(restarts) = spec.restarts.filter(|restarts| restarts.count > 1) {
+            let Some(found) = search(&curve, spec, restarts, &first, team) else { return Outcome::Abandoned };
+            (first, minima) = (found.start, found.minima);
         }
-        if point.stage > 0 {
-            let detail = "the descent from the given start ended on a plateau or where a parameter has no effect; it began \
-                          again from nearby, and the history shows the jump";
-            warnings.push(Warning { code: "restarted_nearby", detail: detail.to_owned() });
+        let mut point = Point::new(&curve, judging, first.clone(), optimizer);
+        let patience = spec.validation.as_ref().and_then(|validation| validation.patience);
+        if let (Some(patience), Some(judging)) = (patience, judging) {
+            point.best = Some(Best::new(patience, judging(&first), &first));
         }
-        return finish(
-            data,
-            spec,
-            team,
-            how,
-            &curve,
-            &objective,
-            point,
+        let mut resumed = resume.is_some_and(|checkpoint| point.restore(checkpoint));
+        point.evaluate(&objective);
+        if !resumed && !point.is_finite() {
+            let row = curve.sample.first_not_finite(&curve.tape, &curve.uniforms(&first), curve.loss.as_ref());
+            return Outcome::NonFinite { row };
+        }
+        let loss_max = DIVERGENCE_FACTOR * point.initial_loss.abs().max(curve.target_norm * curve.target_norm);
+        let reason = loop {
+            let reason = match descend(&objective, &mut point, spec, loss_max, !resumed, observer) {
+                Ok(reason) => reason,
+                Err(ran_away) => return Outcome::Diverged(Box::new(divergence(spec, self.data, &point, &ran_away))),
+            };
+            resumed = true;
+            let Some(end) = self.rescue(&curve, &point, reason, &first) else { break reason };
+            let Some(optimizer) = curve.optimizer(spec) else { break reason };
+            point.begin_again(&objective, end.at, optimizer);
+            if let Control::Stop(reason) = observer.observe(&point) {
+                break reason;
+            }
+        };
+        if team.abandoned() && reason.converged() {
+            return Outcome::Abandoned;
+        }
+        // A fit that converged has its optimum; one that stopped otherwise goes back to the best iterate.
+        let best_iteration = if reason.converged() { None } else { restore_best(&objective, &mut point) };
+        let finished = Finished {
             reason,
-            first,
+            point: &point,
+            start: Ground::coefficients(&curve, &first),
+            learning_rate: point.optimizer.learning_rate(),
+            judge: judge.as_ref(),
+            best_iteration,
             minima,
-            judge.as_ref(),
-            warnings,
-        );
+        };
+        report(spec, self.data, &curve, team, self.how, finished)
     }
-}
 
-/// The variance of the target, by weight.
-fn variance(curve: &Curve) -> f64 {
-    let sample = &curve.sample;
-    let rows = || (0..sample.rows()).map(|row| (sample.weight(row), sample.target()[row]));
-    let mean = rows().map(|(weight, y)| weight * y).sum::<f64>() / sample.weight_sum;
-    rows().map(|(weight, y)| weight * (y - mean) * (y - mean)).sum::<f64>() / sample.weight_sum
-}
-
-#[expect(clippy::too_many_arguments, reason = "hands on what the loop leaves")]
-fn finish(
-    data: &Dataset,
-    spec: &Spec,
-    team: &dyn Team,
-    how: (Lanes, Representation),
-    curve: &Curve,
-    objective: &dyn Objective,
-    mut point: Point<'_>,
-    reason: StopReason,
-    first: Vec<f64>,
-    minima: Vec<Minimum>,
-    judge: Option<&Curve>,
-    warnings: Vec<Warning>,
-) -> Outcome {
-    let best_iteration = if reason.converged() { None } else { restore_best(objective, &mut point) };
-    let start = Ground::coefficients(curve, &first);
-    let learning_rate = point.optimizer.learning_rate();
-    let finished = Finished { reason, point: &point, start, learning_rate, judge, best_iteration, minima, warnings };
-    report(spec, data, curve, team, how, finished)
+    /// Where to begin again, if a descent has ended where it should not and there is a better end nearby.
+    fn rescue(&self, curve: &Curve, point: &Point<'_>, reason: StopReason, first: &[f64]) -> Option<End> {
+        let Self { spec, team, .. } = *self;
+        let by_itself = matches!(reason, StopReason::GradientTolerance | StopReason::NoProgress);
+        let is_own = spec.optimizer.kind == "levenberg_marquardt" && spec.restarts.is_none();
+        if !by_itself || !is_own || point.stage >= STAGES_MAX || !is_suspicious(curve, point, reason) {
+            return None;
+        }
+        let mut plain = Curve::new(self.equation.clone(), spec, self.data, self.how.0);
+        plain.iter_mut().for_each(|plain| plain.solved.clear());
+        better(curve, plain.as_ref(), spec, first, point.here.evaluation.objective(), team)
+    }
 }

@@ -74,7 +74,6 @@ pub(super) fn search(curve: &Curve, spec: &Spec, restarts: Restarts, first: &[f6
     let mut tried = 0;
     while tried < improving {
         let Some(best) = ends.iter().min_by(|a, b| a.objective.total_cmp(&b.objective)) else { break };
-        let before = best.objective;
         let mut along = along(curve, best, team)?;
         along.truncate(improving - tried);
         if along.is_empty() {
@@ -84,10 +83,6 @@ pub(super) fn search(curve: &Curve, spec: &Spec, restarts: Restarts, first: &[f6
         let from = starts.len();
         starts.extend(along);
         ends.extend(all(curve, spec, &starts[from..], from, team)?);
-        let after = ends.iter().map(|end| end.objective).fold(f64::INFINITY, f64::min);
-        if !(after < before) && tried >= improving {
-            break;
-        }
     }
     ends.sort_by(|a, b| a.objective.total_cmp(&b.objective).then(a.start.cmp(&b.start)));
     let start = ends.first().map_or_else(|| first.to_vec(), |best| starts[best.start].clone());

@@ -1,13 +1,16 @@
 //! `active_set`: for losses of straight lines with kinks. The kinks are smoothed less and less, then the descent goes from
 //! vertex to vertex until the multipliers prove the optimum (Koenker & d'Orey 1987); see [`Vertex`].
+//! Of a curve it takes the tangent again and again, within a trusted range; see [`Linearized`].
 //! With an l2 penalty there are no vertices: then the smoothing goes on until it is rounding.
 
 use super::super::lanes::Lanes;
 use super::super::losses::Shape;
+use super::super::models::is_curve;
 use super::super::objective::Objective;
 use super::super::registry::{Choice, Descriptor};
 use super::super::spec::{Spec, SpecError};
 use super::super::vertex::{Progress, Vertex};
+use super::linearized::Linearized;
 use super::{Advance, Method, Optimizer, Position, Setting, scale, unsuited};
 
 pub(super) struct ActiveSet;
@@ -28,14 +31,20 @@ impl Method for ActiveSet {
         scale(spec, if plain { "whiten" } else { "standardize" })
     }
 
-    fn check(&self, _spec: &Spec, shape: Shape) -> Option<SpecError> {
+    fn check(&self, spec: &Spec, shape: Shape) -> Option<SpecError> {
         if shape != Shape::PiecewiseLinear {
             return unsuited("", "active_set takes the absolute and quantile losses alone");
+        }
+        if is_curve(&spec.model) && spec.penalty.l1 + spec.penalty.l2 > 0.0 {
+            return unsuited("", "active_set takes no penalty on a curve; gradient_descent and adam do");
         }
         None
     }
 
-    fn build(&self, _choice: &Choice, _setting: &Setting<'_>) -> Box<dyn Optimizer> {
+    fn build(&self, _choice: &Choice, setting: &Setting<'_>) -> Box<dyn Optimizer> {
+        if setting.curved {
+            return Box::new(Linearized::new());
+        }
         Box::new(Running { vertex: None, stored: Vec::new() })
     }
 }

@@ -245,7 +245,7 @@ impl Optimizer for Running {
         for _ in 0..TRIALS_MAX {
             let moves = step.solve(self.damping);
             let promised = step.promised(&moves);
-            if !(promised > noise) {
+            if promised <= noise || promised.is_nan() {
                 break;
             }
             let to: Vec<f64> = here.at.iter().zip(&moves).map(|(value, d)| value + d).collect();

@@ -11,6 +11,7 @@ mod gradient_descent;
 mod lbfgs;
 mod levenberg_marquardt;
 mod line_search;
+mod linearized;
 mod newton;
 mod rmsprop;
 mod scaling;
@@ -50,6 +51,8 @@ pub(super) struct Setting<'a> {
     pub(super) spectrum: Option<&'a dyn Fn() -> Spectrum>,
     /// Whether the spectrum is exact: the objective is quadratic.
     pub(super) quadratic: bool,
+    /// Whether the model is a curve.
+    pub(super) curved: bool,
     /// The unit of a coordinate of standardized columns.
     pub(super) unit: f64,
 }
