@@ -11,6 +11,10 @@ mod tape;
 mod ties;
 
 #[cfg(test)]
+mod differential;
+#[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
 
 pub(super) use lexer::names_in;
