@@ -140,6 +140,23 @@ kernel! {
 }
 
 kernel! {
+    /// Σ aᵢ.
+    fn sum / sum_avx2 / sum_avx512 (a: &[f64]) -> f64 {
+        let (a8, a_rest) = a.as_chunks::<8>();
+        let mut sums = [0.0; 8];
+        for x in a8 {
+            for lane in 0..8 {
+                sums[lane] += x[lane];
+            }
+        }
+        for (lane, x) in a_rest.iter().enumerate() {
+            sums[lane] += x;
+        }
+        reduce(sums)
+    }
+}
+
+kernel! {
     /// Four dot products with one vector; each has the bits of [`Lanes::dot`]. All slices have the length of `a`.
     fn dot4 / dot4_avx2 / dot4_avx512 (a: &[f64], b: [&[f64]; 4]) -> [f64; 4] {
         let n = a.len();
@@ -214,6 +231,7 @@ mod tests {
             for length in [0, 1, 7, 8, 9, 63, 64, 1000, 1023] {
                 let (a, b) = (numbers(1, length), numbers(2, length));
                 assert_eq!(lanes.dot(&a, &b).to_bits(), portable.dot(&a, &b).to_bits(), "dot {path:?} {length}");
+                assert_eq!(lanes.sum(&a).to_bits(), portable.sum(&a).to_bits(), "sum {path:?} {length}");
                 let four = lanes.dot4(&a, [&b, &a, &b, &a]);
                 assert_eq!(four[0].to_bits(), portable.dot(&a, &b).to_bits(), "dot4 {path:?} {length}");
                 assert_eq!(four[3].to_bits(), portable.dot(&a, &a).to_bits(), "dot4 {path:?} {length}");

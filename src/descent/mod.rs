@@ -11,6 +11,7 @@ mod validation;
 
 mod models;
 
+mod curves;
 mod formula;
 
 mod nonlinear;

@@ -97,6 +97,8 @@ pub struct Report {
     pub metrics: Metrics,
     /// How well it describes the rows that judge it.
     pub validation: Option<ValidationReport>,
+    /// The formula of a curve.
+    pub formula: Option<String>,
     /// Which coefficients are not estimated: fixed, or tied to others.
     pub fixed: Vec<bool>,
     /// Ends of profile-likelihood intervals by coefficient, where they were asked for; an end that the data does not give

@@ -112,7 +112,7 @@ pub(super) fn pairs() -> Vec<(&'static dyn Family, Choice, Choice)> {
         .collect()
 }
 
-struct Unwatched;
+pub(super) struct Unwatched;
 
 impl Observer for Unwatched {
     fn observe(&mut self, _step: &dyn Step) -> Control {

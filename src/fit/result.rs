@@ -173,6 +173,9 @@ pub(crate) struct FitResult {
     /// By name, in the fixed order of the coefficients.
     pub(crate) coefficients: Map<String, Value>,
     pub(crate) parameters: Vec<Parameter>,
+    /// Of a curve, in the names of its parameters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) formula: Option<String>,
     pub(crate) loss: f64,
     pub(crate) objective: f64,
     pub(crate) iterations: u64,

@@ -57,6 +57,7 @@ fn result(report: Report, covariance: Covariance) -> FitResult {
     FitResult {
         coefficients: named(&report.names, &report.coefficients),
         parameters,
+        formula: report.formula,
         loss: report.loss,
         objective: report.objective,
         iterations: report.iterations,

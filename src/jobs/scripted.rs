@@ -158,6 +158,7 @@ pub(super) fn descend(from: u64, to: u64, observer: &mut dyn Observer) -> Outcom
 pub(super) fn report(stop_reason: StopReason, iterations: u64) -> Report {
     let step = At::iteration(iterations);
     Report {
+        formula: None,
         fixed: vec![false; 2],
         profile: Vec::new(),
         learning_rate: None,

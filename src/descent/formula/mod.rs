@@ -18,7 +18,7 @@ mod fuzz;
 mod tests;
 
 pub(super) use lexer::names_in;
-use suggest::nearest;
+pub(super) use suggest::nearest;
 pub(super) use tape::{BLOCK_ROWS, Tape, Uniforms, Workspace};
 pub(super) use ties::{Tied, compile};
 

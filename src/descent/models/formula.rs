@@ -1,20 +1,13 @@
 //! `formula`: any expression in columns and named parameters.
 
 use super::{Family, TARGET, curve_names};
+use crate::descent::curves::PARAMETERS;
 use crate::descent::formula::names_in;
 use crate::descent::nonlinear::Equation;
 use crate::descent::registry::{Choice, Descriptor, Domain, Fallback, Param};
 use crate::descent::{Dataset, SpecError};
 
 pub(super) struct Formula;
-
-/// What is said of the parameters of a curve.
-pub(super) const PARAMETERS: Param = Param {
-    name: "parameters",
-    domain: Domain::Parameters,
-    fallback: Fallback::Absent,
-    meaning: "By name a start value, or an object of start, min, max, fixed and expr (what it is in terms of others).",
-};
 
 static DESCRIPTOR: Descriptor = Descriptor {
     kind: "formula",

@@ -6,6 +6,7 @@ mod formula;
 mod gamma;
 mod linear;
 mod logistic;
+mod named;
 mod poisson;
 mod polynomial;
 mod response;
@@ -13,6 +14,7 @@ mod softmax;
 
 use std::sync::Arc;
 
+use super::curves;
 use super::nonlinear::Equation;
 use super::outcome::Label;
 use super::registry::{Choice, Descriptor, Domain, Fallback, Param};
@@ -91,8 +93,8 @@ pub(super) trait Basis: Send + Sync {
 const TARGET: Param =
     Param { name: "target", domain: Domain::Column, fallback: Fallback::ColumnY, meaning: "The column to predict." };
 
-/// All models, in the order in which they are shown.
-pub(super) static REGISTRY: [&dyn Family; 7] = [
+/// The models that are no ready-made curves.
+static GENERAL: [&dyn Family; 7] = [
     &linear::Linear,
     &polynomial::Polynomial,
     &logistic::Logistic,
@@ -101,6 +103,27 @@ pub(super) static REGISTRY: [&dyn Family; 7] = [
     &gamma::Gamma,
     &formula::Formula,
 ];
+
+static NAMED: [named::Named; curves::COUNT] = {
+    let mut all = [named::Named(curves::REGISTRY[0]); curves::COUNT];
+    let mut at = 1;
+    while at < curves::COUNT {
+        all[at] = named::Named(curves::REGISTRY[at]);
+        at += 1;
+    }
+    all
+};
+
+/// All models, in the order in which they are shown.
+pub(super) static REGISTRY: [&dyn Family; GENERAL.len() + curves::COUNT] = {
+    let mut all = [GENERAL[0]; GENERAL.len() + curves::COUNT];
+    let mut at = 1;
+    while at < all.len() {
+        all[at] = if at < GENERAL.len() { GENERAL[at] } else { &NAMED[at - GENERAL.len()] };
+        at += 1;
+    }
+    all
+};
 
 /// A basis of weighted columns that [`Basis::vectors`] described.
 pub(super) fn restore_linear(vectors: &[(String, Vec<f64>)]) -> Option<Arc<dyn Basis>> {

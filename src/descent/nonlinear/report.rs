@@ -154,6 +154,7 @@ pub(super) fn report(
         stop_reason: reason,
         converged: reason.converged() && (lost.is_empty() || curve.is_exactly(point.here.evaluation.loss)),
         names: parameters.iter().map(|parameter| parameter.name.clone()).collect(),
+        formula: Some(curve.equation.formula.clone()),
         fixed: parameters.iter().map(|parameter| !parameter.is_free()).collect(),
         coefficients: all.clone(),
         start: finished.start,

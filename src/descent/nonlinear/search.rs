@@ -19,6 +19,8 @@ use crate::descent::run::{Point, descend};
 use crate::descent::spec::{Restarts, Spec};
 use crate::descent::{Alone, Team};
 
+/// Guessed starts that are descended from.
+const GUESSES: usize = 6;
 /// Places that are looked at for each descent.
 const LOOKS: usize = 48;
 /// Places along one coordinate.
@@ -50,12 +52,22 @@ pub(super) fn descent(curve: &Curve, spec: &Spec, start: &[f64], index: usize, t
     })
 }
 
-/// The best of these starts, by where their descents end; nothing if the team gave up.
+/// The best of these starts, by where the descents from the lowest few of them end; nothing if the team gave up.
 pub(super) fn best_of(curve: &Curve, spec: &Spec, starts: &[Vec<f64>], team: &dyn Team) -> Option<Vec<f64>> {
     if starts.len() <= 1 {
         return starts.first().cloned();
     }
-    let ends = aside::all(team, starts.len(), &|index| descent(curve, spec, &starts[index], index, team));
+    let looks = aside::all(team, starts.len(), &|index| {
+        let found = look(&curve.objective(&Alone), starts[index].clone());
+        found.map(|(value, _)| (value, index))
+    });
+    let mut looks: Vec<(f64, usize)> = looks.into_iter().flatten().collect();
+    looks.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    looks.truncate(GUESSES);
+    let ends = aside::all(team, looks.len(), &|place| {
+        let index = looks[place].1;
+        descent(curve, spec, &starts[index], index, team)
+    });
     if team.abandoned() {
         return None;
     }

@@ -125,6 +125,7 @@ pub(super) fn report(
         stop_reason: reason,
         converged,
         names: super::coefficient_names(&spec.model, data).unwrap_or_default(),
+        formula: None,
         fixed: vec![false; internal.len()],
         profile: Vec::new(),
         coefficients: models::to_fixed_order(basis, &internal),

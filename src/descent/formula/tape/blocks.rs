@@ -34,21 +34,28 @@ pub(super) fn zip(a: Arg<'_>, b: Arg<'_>, out: &mut [f64], f: impl Fn(f64, f64) 
     }
 }
 
-/// The same with the earlier value of `out`.
+/// a·b, and 0 where either is 0: what has no slope by a parameter adds nothing to it, however steep it is elsewhere, as
+/// (x/τ)^β at x = 0.
+#[inline(always)]
+pub(super) fn chained(a: f64, b: f64) -> f64 {
+    if a == 0.0 || b == 0.0 { 0.0 } else { a * b }
+}
+
+/// Adds the products, see [`chained`], to `out`.
 #[inline(always)]
 pub(super) fn add_product(a: Arg<'_>, b: Arg<'_>, out: &mut [f64]) {
     match (a, b) {
         (Arg::Rows(a), Arg::Rows(b)) => {
             for (to, (a, b)) in out.iter_mut().zip(a.iter().zip(b)) {
-                *to += a * b;
+                *to += chained(*a, *b);
             }
         }
         (Arg::Rows(rows), Arg::One(one)) | (Arg::One(one), Arg::Rows(rows)) => {
             for (to, value) in out.iter_mut().zip(rows) {
-                *to += one * value;
+                *to += chained(one, *value);
             }
         }
-        (Arg::One(a), Arg::One(b)) => out.iter_mut().for_each(|to| *to += a * b),
+        (Arg::One(a), Arg::One(b)) => out.iter_mut().for_each(|to| *to += chained(a, b)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Walks over the tape: values and slopes of a block, columns of the Jacobian, the gradient.
 
-use super::blocks::{Arg, add_product, arg, operate, zip};
+use super::blocks::{Arg, add_product, arg, chained, operate, zip};
 use super::{BLOCK_ROWS, Place, Slope, Tape, Uniforms, Workspace};
 use crate::descent::Lanes;
 use crate::descent::formula::graph::{Id, Node};
@@ -35,7 +35,9 @@ impl Tape {
                     _ => self.slopes[*id as usize]
                         .into_iter()
                         .flatten()
-                        .map(|(operand, slope)| self.uniform_slope(slope, &values) * self.uniform(operand, tangents))
+                        .map(|(operand, slope)| {
+                            chained(self.uniform_slope(slope, &values), self.uniform(operand, tangents))
+                        })
                         .sum(),
                 };
             }
@@ -164,7 +166,7 @@ impl Tape {
                 let slope = self.slope(slope, uniforms, values, rows);
                 let tangent = arg(self.places[operand as usize], tangents, before, BLOCK_ROWS, rows);
                 if first {
-                    zip(slope, tangent, to, |slope, tangent| slope * tangent);
+                    zip(slope, tangent, to, chained);
                 } else {
                     add_product(slope, tangent, to);
                 }
@@ -220,13 +222,9 @@ impl Tape {
                         add_product(slope, Arg::Rows(own), &mut before[slot * BLOCK_ROWS..slot * BLOCK_ROWS + rows]);
                     }
                     Place::Uniform(slot) => {
-                        adjoint[slot] += match slope {
-                            Arg::Rows(slope) => lanes.dot(slope, own),
-                            Arg::One(one) => {
-                                spread[0][..rows].fill(one);
-                                lanes.dot(&spread[0][..rows], own)
-                            }
-                        };
+                        let products = &mut spread[0][..rows];
+                        zip(slope, Arg::Rows(own), products, chained);
+                        adjoint[slot] += lanes.sum(products);
                     }
                     Place::Nowhere => {}
                 }
@@ -245,7 +243,7 @@ impl Tape {
             let Place::Uniform(slot) = self.places[*id as usize] else { continue };
             for (operand, slope) in self.slopes[*id as usize].into_iter().flatten() {
                 if let Place::Uniform(to) = self.places[operand as usize] {
-                    adjoint[to] += self.uniform_slope(slope, &uniforms.values) * adjoint[slot];
+                    adjoint[to] += chained(self.uniform_slope(slope, &uniforms.values), adjoint[slot]);
                 }
             }
         }
