@@ -83,9 +83,9 @@ fn agree_on_one(what: &str, parameter: &Value, schema: &Value) {
         "number" => "number",
         "integer" => "integer",
         "flag" => "boolean",
-        "word" | "column" => "string",
+        "word" | "column" | "text" => "string",
         "columns" => "array",
-        "factors" => "object",
+        "factors" | "parameters" => "object",
         // The section's own entries are compared by themselves.
         "choice" => return assert_eq!(parameter["default"], schema["default"], "{what} default"),
         other => panic!("{other} is not a type of the catalogue"),

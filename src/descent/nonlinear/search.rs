@@ -19,6 +19,8 @@ use crate::descent::run::{Point, descend};
 use crate::descent::spec::{Restarts, Spec};
 use crate::descent::{Alone, Team};
 
+/// Steps of an unobserved descent by a method that takes tens of them where it gets somewhere.
+const STEPS_MAX: u64 = 500;
 /// Guessed starts that are descended from.
 const GUESSES: usize = 6;
 /// Places that are looked at for each descent.
@@ -35,6 +37,11 @@ pub(super) struct Found {
 
 /// Descends from here, unobserved.
 pub(super) fn descent(curve: &Curve, spec: &Spec, start: &[f64], index: usize, team: &dyn Team) -> Option<End> {
+    let mut spec = spec.clone();
+    if spec.optimizer.kind == "levenberg_marquardt" {
+        spec.stop.max_iterations = spec.stop.max_iterations.min(STEPS_MAX);
+    }
+    let spec = &spec;
     let objective = curve.objective(&Alone);
     let mut point = Point::new(curve, None, start.to_vec(), curve.optimizer(spec)?);
     point.evaluate(&objective);
