@@ -4,7 +4,7 @@
 use super::models::{self, Family, Response};
 use super::objective::Objective;
 use super::problem::Problem;
-use super::registry::{Choice, Descriptor, Domain, Fallback, Value};
+use super::registry::{Choice, Descriptor, Domain, Fallback, Parameter, Value};
 use super::spec::{Covariance, Penalty, Spec, Start, Stop};
 use super::*;
 
@@ -42,7 +42,12 @@ pub(super) fn with_defaults(descriptor: &Descriptor) -> Choice {
             (Fallback::ColumnY, _) => Value::Text("y".to_owned()),
             (Fallback::OtherColumns, _) => Value::List(vec!["a".to_owned(), "b".to_owned(), "c".to_owned()]),
             (Fallback::OnlyOtherColumn, _) => Value::Text("a".to_owned()),
+            (Fallback::Required, Domain::Text) => Value::Text("p*exp(q*b)+r".to_owned()),
             (Fallback::Required, _) => Value::Integer(2),
+            // A formula lists its parameters; a ready-made curve knows them.
+            (Fallback::Absent, Domain::Parameters) if descriptor.kind == "formula" => Value::Parameters(
+                [("p", 0.6), ("q", -0.3), ("r", 0.2)].map(|(name, start)| Parameter::free(name, Some(start))).into(),
+            ),
             (Fallback::Absent, _) => continue,
         };
         choice.settings.insert(param.name.to_owned(), value);
@@ -58,6 +63,10 @@ pub(super) fn sample(family: &dyn Family, rows: usize, seed: u64, scale: f64) ->
     let c: Vec<String> = (0..rows).map(|row| ["u", "v", "w"][row % 3].to_owned()).collect();
     let eta: Vec<f64> = (0..rows).map(|row| 0.3 + 0.8 * a[row] - 0.5 * b[row] + 0.2 * (row % 3) as f64).collect();
     let target = match family.response() {
+        // Within (0, 1), where every loss of a curve has a meaning.
+        Response::Identity if family.equation(&with_defaults(family.descriptor())).is_some() => {
+            Column::Numbers(eta.iter().map(|eta| models::sigmoid(eta + 0.3 * noise.normal())).collect())
+        }
         Response::Identity => Column::Numbers(eta.iter().map(|eta| eta + 0.3 * noise.normal()).collect()),
         Response::Exponential => Column::Numbers(
             eta.iter().map(|eta| (libm::exp(*eta) * (0.2 + 1.6 * noise.uniform())).round() + 1.0).collect(),
@@ -101,15 +110,19 @@ pub(super) fn spec(model: Choice, loss: Choice, optimizer: Choice) -> Spec {
 }
 
 /// Every model with each of its losses.
-pub(super) fn pairs() -> Vec<(&'static dyn Family, Choice, Choice)> {
+pub(super) fn every_pair() -> Vec<(&'static dyn Family, Choice, Choice)> {
     let loss_of = |kind: &&str| losses::kind(&Choice::named(kind)).map(|kind| with_defaults(kind.descriptor()));
     models::REGISTRY
         .into_iter()
-        // Curves have properties of their own: see `nonlinear::properties`.
-        .filter(|family| family.equation(&with_defaults(family.descriptor())).is_none())
         .flat_map(|family| family.losses().iter().filter_map(loss_of).map(move |loss| (family, loss)))
         .map(|(family, loss)| (family, with_defaults(family.descriptor()), loss))
         .collect()
+}
+
+/// Every model that is linear in its parameters with each of its losses. Curves have more properties of their own: see
+/// `nonlinear::properties`.
+pub(super) fn pairs() -> Vec<(&'static dyn Family, Choice, Choice)> {
+    every_pair().into_iter().filter(|(_, model, _)| !models::is_curve(model)).collect()
 }
 
 pub(super) struct Unwatched;

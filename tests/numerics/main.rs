@@ -6,6 +6,7 @@ mod global;
 mod nist;
 mod nonlinear;
 mod problem;
+mod profile;
 mod robust;
 mod tutorial;
 mod variations;

@@ -17,6 +17,9 @@ mod sample;
 mod search;
 mod starts;
 
+#[cfg(test)]
+mod properties;
+
 pub(super) use check::{check, estimate, resolve};
 pub(super) use equation::Equation;
 pub(super) use predict::predict;

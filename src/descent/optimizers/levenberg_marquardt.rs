@@ -207,7 +207,9 @@ impl Running {
             return None;
         }
         let tangent = objective.tangent(&at)?;
-        let (gradient, evaluation) = (tangent.gradient.clone(), tangent.evaluation);
+        // The tangent's own gradient is the same up to rounding, but a run that is resumed evaluates the objective.
+        let mut gradient = vec![0.0; at.len()];
+        let evaluation = objective.evaluate(&at, &mut gradient);
         Some((Position { at, gradient, evaluation }, tangent))
     }
 

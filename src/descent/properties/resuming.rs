@@ -37,7 +37,9 @@ impl Team for Threads {
 #[test]
 fn every_optimizer_resumes_bit_for_bit_on_any_number_of_threads() {
     let mut resumed = 0;
-    for (family, model, loss) in pairs() {
+    // Of the curves a formula and a ready-made one: the others differ in their texts alone.
+    let others = |model: &Choice| models::is_curve(model) && !["formula", "gaussian"].contains(&model.kind.as_str());
+    for (family, model, loss) in every_pair().into_iter().filter(|(_, model, _)| !others(model)) {
         let data = sample(family, 70, 13, 1.0);
         for method in optimizers::REGISTRY {
             let plain = with_defaults(method.descriptor());
@@ -51,6 +53,7 @@ fn every_optimizer_resumes_bit_for_bit_on_any_number_of_threads() {
             for optimizer in variants {
                 let mut spec = spec(model.clone(), loss.clone(), optimizer);
                 spec.stop.max_iterations = 24;
+                spec.penalty.on_standardized = !models::is_curve(&model);
                 spec.validation = Some(Validation { split: Split::Fraction(0.2, 3), patience: Some(9) });
                 let spec = resolve(spec);
                 if !check(&spec, &data).is_empty() {
