@@ -212,6 +212,11 @@ pub(super) static REGISTRY: [&dyn LossKind; 11] = [
     &gamma::Gamma,
 ];
 
+/// The squared error.
+pub(super) fn squares() -> Box<dyn Loss> {
+    Box::new(squared::Squared)
+}
+
 /// The kind of this choice.
 pub(super) fn kind(choice: &Choice) -> Option<&'static dyn LossKind> {
     REGISTRY.into_iter().find(|kind| kind.descriptor().kind == choice.kind)

@@ -1,7 +1,8 @@
 //! Which parameters the data does not tell apart.
 
 use super::problem::Curve;
-use crate::descent::objective::{Objective, Tangent};
+use super::sample::Linearized;
+use crate::descent::{Alone, losses};
 
 /// Columns whose part outside the others is below this part of them count as dependent.
 const DEPENDENT: f64 = 1e-11;
@@ -10,7 +11,12 @@ const TAKES_PART: f64 = 1e-3;
 
 /// The free parameters whose columns of the Jacobian depend on others or have vanished, and those others.
 pub(super) fn dependent(curve: &Curve, at: &[f64]) -> Vec<usize> {
-    let Some(Tangent { r, .. }) = curve.objective(&crate::descent::Alone).tangent(at) else { return Vec::new() };
+    // By weight alone: a kinked loss has no curvature to weigh rows with.
+    let squares = losses::squares();
+    let uniforms = curve.uniforms(at);
+    let found = curve.sample.linearized(&curve.tape, &uniforms, squares.as_ref(), &Alone);
+    let Some(Linearized { triangle, .. }) = found else { return Vec::new() };
+    let r = triangle.r();
     let lanes = curve.sample.lanes;
     let p = r.columns();
     let norm = |column: &[f64]| lanes.dot(column, column).sqrt();
