@@ -1,5 +1,5 @@
 //! Fits that nobody watches, made for another one: descents from further starts, fits without a fold. A few run at the same
-//! time, since each holds memory of its own, and all end when the team gives up.
+//! time, since each holds memory of its own, and all end when the team gives up or its time is over.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -7,7 +7,7 @@ use super::observer::{Control, Observer, Step};
 use super::outcome::StopReason;
 use super::{SIDE_BY_SIDE, Team};
 
-/// Watches a descent that nobody sees: it goes on until the team gives up.
+/// Watches a descent that nobody sees: it goes on until the team gives up or its time is over.
 pub(super) struct Silent<'a>(pub(super) &'a dyn Team);
 
 impl Observer for Silent<'_> {
@@ -16,11 +16,15 @@ impl Observer for Silent<'_> {
     }
 
     fn pulse(&mut self) -> Control {
-        if self.0.abandoned() { Control::Stop(StopReason::Interrupted) } else { Control::Continue }
+        if self.0.abandoned() {
+            return Control::Stop(StopReason::Interrupted);
+        }
+        if self.0.expired() { Control::Stop(StopReason::MaxSeconds) } else { Control::Continue }
     }
 }
 
-/// The results of `task(0)` … `task(count − 1)`, in order; nothing for those that came after the team gave up.
+/// The results of `task(0)` … `task(count − 1)`, in order; nothing for those that came after the team
+/// gave up or its time was over.
 pub(super) fn all<T: Send>(
     team: &dyn Team,
     count: usize,
@@ -29,7 +33,7 @@ pub(super) fn all<T: Send>(
     let places: Vec<Mutex<Option<T>>> = (0..count).map(|_| Mutex::new(None)).collect();
     for first in (0..count).step_by(SIDE_BY_SIDE) {
         team.each(SIDE_BY_SIDE.min(count - first), &|place| {
-            let result = if team.abandoned() { None } else { task(first + place) };
+            let result = if team.abandoned() || team.expired() { None } else { task(first + place) };
             *places[first + place].lock().unwrap_or_else(PoisonError::into_inner) = result;
         });
     }

@@ -91,6 +91,12 @@ pub trait Team: Sync {
     fn abandoned(&self) -> bool {
         false
     }
+
+    /// Whether the time that the fit may take is over. Asked by descents that nobody watches; what they have found until
+    /// then counts.
+    fn expired(&self) -> bool {
+        false
+    }
 }
 
 /// A team of the calling thread alone.

@@ -49,7 +49,12 @@ pub(super) fn search(
     }
     let mut ends: Vec<End> = ends.into_iter().flatten().collect();
     ends.sort_by(|a, b| a.objective.total_cmp(&b.objective).then(a.start.cmp(&b.start)));
-    let best = ends.first().map_or_else(|| first.to_vec(), |best| start(best.start));
+    let best = match ends.first() {
+        // What was reached before time was over is not thrown away.
+        Some(best) if team.expired() => best.at.clone(),
+        Some(best) => start(best.start),
+        None => first.to_vec(),
+    };
     Some(Found { start: best, minima: distinct(problem, &ends) })
 }
 

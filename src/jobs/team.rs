@@ -1,6 +1,7 @@
 //! Lends a large fit the cores that no other fit needs, for the length of one call.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use super::permits::Permits;
 use super::run::{Ask, Run};
@@ -10,11 +11,18 @@ use crate::descent::Team;
 pub(super) struct Borrowers<'a> {
     permits: &'a Permits,
     run: &'a Run,
+    /// When the fit's time is over.
+    deadline: Option<Instant>,
 }
 
 impl<'a> Borrowers<'a> {
     pub(super) fn new(permits: &'a Permits, run: &'a Run) -> Self {
-        Self { permits, run }
+        Self { permits, run, deadline: None }
+    }
+
+    /// The same with an end to its time.
+    pub(super) fn until(self, deadline: Option<Instant>) -> Self {
+        Self { deadline, ..self }
     }
 }
 
@@ -49,6 +57,10 @@ impl Team for Borrowers<'_> {
     fn abandoned(&self) -> bool {
         self.run.asked() != Ask::Nothing
     }
+
+    fn expired(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
 }
 
 #[cfg(test)]
@@ -71,6 +83,15 @@ mod tests {
         assert!(!Borrowers::new(&permits, &run).abandoned());
         run.ask(Ask::Cancel);
         assert!(Borrowers::new(&permits, &run).abandoned());
+    }
+
+    #[test]
+    fn a_team_is_expired_when_its_deadline_is_past() {
+        let (permits, run) = (Permits::new(1), idle());
+        let team = || Borrowers::new(&permits, &run);
+        assert!(!team().expired());
+        assert!(team().until(Some(Instant::now())).expired());
+        assert!(!team().until(Instant::now().checked_add(std::time::Duration::from_secs(3_600))).expired());
     }
 
     #[test]

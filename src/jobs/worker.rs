@@ -114,8 +114,9 @@ fn compute(
     };
     let recorder = Recorder::new(&record.shape, floor.settings.history_points_max);
     let clock = Instant::now();
+    let left = (!terms.max_seconds.is_zero()).then(|| terms.max_seconds.saturating_sub(terms.before));
+    let team = Borrowers::new(&floor.permits, run).until(left.and_then(|left| clock.checked_add(left)));
     let mut watcher = Watcher::new(run, &clock, keeper, recorder, terms);
-    let team = Borrowers::new(&floor.permits, run);
     let computed = catch_unwind(AssertUnwindSafe(|| {
         floor.engine.run(&claim.dataset, &spec, &team, resume.as_ref(), &mut watcher)
     }));

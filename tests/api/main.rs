@@ -10,6 +10,7 @@ mod bad_inputs;
 mod catalogue;
 mod categories;
 mod creating;
+mod curves;
 mod documents;
 mod ending;
 mod following;

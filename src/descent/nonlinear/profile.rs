@@ -48,9 +48,10 @@ pub(super) fn profile(fitted: &Fitted<'_>, team: &dyn Team) -> Option<Vec<Option
         _ => return None,
     };
     let free: Vec<usize> = fitted.curve.tape.free().collect();
-    let ends =
-        aside::all(team, 2 * free.len(), &|task| Some(end(fitted, free[task / 2], task / 2, task % 2 == 1, rise)));
-    if team.abandoned() {
+    let ends = aside::all(team, 2 * free.len(), &|task| {
+        Some(end(fitted, free[task / 2], task / 2, task % 2 == 1, rise, team))
+    });
+    if team.abandoned() || team.expired() {
         return None;
     }
     let mut out = vec![None; fitted.equation.parameters.len()];
@@ -61,7 +62,7 @@ pub(super) fn profile(fitted: &Fitted<'_>, team: &dyn Team) -> Option<Vec<Option
 }
 
 /// One end; nothing where the level is not reached.
-fn end(fitted: &Fitted<'_>, index: usize, free: usize, upper: bool, rise: f64) -> Option<f64> {
+fn end(fitted: &Fitted<'_>, index: usize, free: usize, upper: bool, rise: f64, team: &dyn Team) -> Option<f64> {
     let estimates = fitted.curve.all(fitted.at);
     let (estimate, error) = (estimates[index], fitted.errors.get(free).copied().unwrap_or(f64::NAN));
     if !(error > 0.0 && error.is_finite() && rise > 0.0) {
@@ -80,7 +81,7 @@ fn end(fitted: &Fitted<'_>, index: usize, free: usize, upper: bool, rise: f64) -
         let objective = if start.is_empty() {
             curve.objective(&Alone).value(&start).objective()
         } else {
-            let end = descent(&curve, &spec, &start, 0, &Alone)?;
+            let end = descent(&curve, &spec, &start, 0, team)?;
             all = curve.all(&end.at);
             end.objective
         };
@@ -96,6 +97,9 @@ fn end(fitted: &Fitted<'_>, index: usize, free: usize, upper: bool, rise: f64) -
     let (mut value, mut outside) = ((sign * quantile).mul_add(error, estimate), None::<(f64, f64)>);
     let mut kept = 0;
     for _ in 0..REFITS_MAX {
+        if team.abandoned() || team.expired() {
+            return None;
+        }
         if outside.is_none() && far(value) {
             // The last chance is the end of the range itself.
             if !limit.is_finite() || (inside - limit).abs() <= f64::EPSILON * limit.abs() {

@@ -114,7 +114,11 @@ pub(super) fn report(
                 return Outcome::Abandoned;
             }
             if ends.is_none() {
-                let detail = format!("the {} loss is no likelihood that could be profiled", spec.loss.kind);
+                let detail = if team.expired() {
+                    "the time ran out before the profiles were known".to_owned()
+                } else {
+                    format!("the {} loss is no likelihood that could be profiled", spec.loss.kind)
+                };
                 warn(&mut warnings, "no_profile", detail);
             }
             ends.unwrap_or_default()

@@ -79,7 +79,12 @@ pub(super) fn best_of(curve: &Curve, spec: &Spec, starts: &[Vec<f64>], team: &dy
         return None;
     }
     let best = ends.into_iter().flatten().min_by(|a, b| a.objective.total_cmp(&b.objective));
-    starts.get(best.map_or(0, |best| best.start)).cloned()
+    match best {
+        // What was reached before time was over is not thrown away.
+        Some(best) if team.expired() => Some(best.at),
+        Some(best) => starts.get(best.start).cloned(),
+        None => starts.get(looks.first().map_or(0, |(_, index)| *index)).cloned(),
+    }
 }
 
 /// Descends `restarts.count` times. Nothing if the team gave up.
@@ -104,7 +109,11 @@ pub(super) fn search(curve: &Curve, spec: &Spec, restarts: Restarts, first: &[f6
         ends.extend(all(curve, spec, &starts[from..], from, team)?);
     }
     ends.sort_by(|a, b| a.objective.total_cmp(&b.objective).then(a.start.cmp(&b.start)));
-    let start = ends.first().map_or_else(|| first.to_vec(), |best| starts[best.start].clone());
+    let start = match ends.first() {
+        Some(best) if team.expired() => best.at.clone(),
+        Some(best) => starts[best.start].clone(),
+        None => first.to_vec(),
+    };
     Some(Found { start, minima: distinct(curve, &ends) })
 }
 
