@@ -56,12 +56,22 @@ pub(super) static BATEMAN: Plain = plain!(
     bateman
 );
 
-/// The slowest and the fastest rate that the rows can tell, and no faster than an exponential can stand.
-pub(super) fn rates(rows: &Rows) -> (f64, f64) {
+/// The slowest and the fastest rate that the rows can tell.
+pub(super) fn told_rates(rows: &Rows) -> (f64, f64) {
     let span = rows.span();
-    let ceiling = EXPONENT_MAX / rows.reach().max(f64::MIN_POSITIVE);
-    let fast = (4.0 / rows.gap(0.1)).clamp(50.0 / span, 1e5 / span).min(ceiling);
-    ((0.03 / span).min(1e-2 * fast), fast)
+    (0.03 / span, (4.0 / rows.gap(0.1)).clamp(50.0 / span, 1e5 / span))
+}
+
+/// The rate from which on an exponential of x itself is no number any more.
+pub(super) fn steepest(rows: &Rows) -> f64 {
+    EXPONENT_MAX / rows.reach().max(f64::MIN_POSITIVE)
+}
+
+/// Those of [`told_rates`] that an exponential of x itself can stand.
+fn rates(rows: &Rows) -> (f64, f64) {
+    let (slow, fast) = told_rates(rows);
+    let fast = fast.min(steepest(rows));
+    (slow.min(1e-2 * fast), fast)
 }
 
 /// An exponential on a level: factor·exp(rate·(x − reference)) + level.
@@ -74,8 +84,7 @@ pub(super) struct Exponential {
 
 /// The exponentials of either direction that fit best. The reference is the end where the exponential is largest, so
 /// that nothing overflows.
-pub(super) fn exponentials(rows: &Rows) -> Vec<Exponential> {
-    let (slow, fast) = rates(rows);
+pub(super) fn exponentials(rows: &Rows, (slow, fast): (f64, f64)) -> Vec<Exponential> {
     let reference = |rate: f64| if rate > 0.0 { rows.high() } else { rows.low() };
     scan(rows, &[Axis::signed(slow, fast, 40)], 2, &|rate, x, out| {
         out[0] = 1.0;
@@ -93,7 +102,7 @@ pub(super) fn exponentials(rows: &Rows) -> Vec<Exponential> {
 
 fn growth(rows: &Rows) -> Vec<Vec<f64>> {
     let amplitude = |one: &Exponential| one.factor * libm::exp(-one.rate * one.reference);
-    exponentials(rows).iter().map(|one| vec![amplitude(one), one.rate, one.level]).collect()
+    exponentials(rows, rates(rows)).iter().map(|one| vec![amplitude(one), one.rate, one.level]).collect()
 }
 
 fn decay(rows: &Rows) -> Vec<Vec<f64>> {

@@ -2,7 +2,7 @@
 
 use super::super::registry::Descriptor;
 use super::Rows;
-use super::decay::exponentials;
+use super::decay::{exponentials, told_rates};
 use super::plain::{Plain, free, plain, positive};
 use super::scan::{Axis, scan};
 
@@ -86,7 +86,7 @@ fn richards(rows: &Rows) -> Vec<Vec<f64>> {
 
 /// An exponential on a level, whose zero exists where the two have opposite signs.
 fn von_bertalanffy(rows: &Rows) -> Vec<Vec<f64>> {
-    exponentials(rows)
+    exponentials(rows, told_rates(rows))
         .iter()
         .map(|one| {
             let x0 = one.reference - libm::log(-one.factor / one.level) / one.rate;

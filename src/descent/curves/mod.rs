@@ -20,6 +20,7 @@ mod tests;
 
 use super::registry::{Choice, Descriptor, Domain, Fallback, Param};
 
+use rows::ROWS_MAX;
 pub(in crate::descent) use rows::Rows;
 
 /// Start values that are offered, at most.

@@ -4,10 +4,13 @@
 use super::super::registry::{Choice, Descriptor};
 use super::scan::Target;
 use super::spots::{Manner, Placed, Search, Spot};
-use super::{Curve, Natural, PEAK_PARAMS, Rows, offered};
+use super::{Curve, Natural, PEAK_PARAMS, ROWS_MAX, Rows, offered};
 
 /// Peaks that a sum has, at most.
 pub(super) const PEAKS_MAX: u64 = 8;
+
+/// Placements of several peaks that are gone over again, at most.
+const IMPROVED: usize = 3;
 
 /// The half width at half the height of a Gaussian of standard deviation 1: √(2·ln 2).
 const GAUSSIAN_HALF_WIDTH: f64 = 1.177_410_022_515_474_7;
@@ -200,7 +203,7 @@ impl Curve for Peaks {
 
     fn guess(&self, choice: &Choice, rows: &Rows) -> Vec<Vec<f64>> {
         let (peaks, background) = counts(choice);
-        let mut rows = rows.thinned();
+        let mut rows = rows.thinned(if peaks > 2 { ROWS_MAX / 2 } else { ROWS_MAX });
         let x = if self.shape == Shape::Lognormal {
             rows = rows.kept(|x| x > 0.0);
             let x = rows.x.clone();
@@ -225,6 +228,12 @@ impl Curve for Peaks {
         placed.sort_by(|a, b| a.rest.total_cmp(&b.rest));
         // Those that came to the same place stand behind: they say nothing new.
         let (mut placed, mut repeated) = split(placed);
+        for one in placed.iter_mut().take(IMPROVED) {
+            if let Some(better) = search.improved(one) {
+                *one = better;
+            }
+        }
+        placed.sort_by(|a, b| a.rest.total_cmp(&b.rest));
         placed.append(&mut repeated);
         let told = |placed: &Placed| -> Vec<f64> {
             let mut start: Vec<f64> = placed

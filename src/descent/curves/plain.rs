@@ -1,7 +1,7 @@
 //! Curves whose formula and parameters do not depend on any choice: each is one [`Plain`] with a function that guesses.
 
 use super::super::registry::{Choice, Descriptor};
-use super::{Curve, Natural, Rows, offered};
+use super::{Curve, Natural, ROWS_MAX, Rows, offered};
 
 /// A curve that is always the same.
 pub(super) struct Plain {
@@ -61,6 +61,6 @@ impl Curve for Plain {
     }
 
     fn guess(&self, choice: &Choice, rows: &Rows) -> Vec<Vec<f64>> {
-        offered(&self.parameters(choice), (self.guess)(&rows.thinned()))
+        offered(&self.parameters(choice), (self.guess)(&rows.thinned(ROWS_MAX)))
     }
 }

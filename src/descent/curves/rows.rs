@@ -12,7 +12,7 @@ pub(in crate::descent) struct Rows {
 }
 
 /// Rows that a guess looks at, at most.
-const ROWS_MAX: usize = 2_000;
+pub(super) const ROWS_MAX: usize = 2_000;
 
 impl Rows {
     /// Sorts the rows by `x`, equal ones in their order, and leaves out those of weight 0 and those with a value that is
@@ -31,13 +31,13 @@ impl Rows {
         }
     }
 
-    /// Rows spread evenly over the order, few enough for a scan.
-    pub(super) fn thinned(&self) -> Self {
+    /// `most` rows spread evenly over the order, or all where they are no more.
+    pub(super) fn thinned(&self, most: usize) -> Self {
         let count = self.x.len();
-        if count <= ROWS_MAX {
+        if count <= most {
             return self.clone();
         }
-        self.picked((0..ROWS_MAX).map(|at| at * (count - 1) / (ROWS_MAX - 1)))
+        self.picked((0..most).map(|at| at * (count - 1) / (most - 1)))
     }
 
     /// The rows for whose x the condition holds, because the curve is nothing at the others.

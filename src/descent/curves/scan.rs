@@ -10,6 +10,9 @@ const BASINS_MAX: usize = 5;
 /// Evaluations that the refinement of one basin takes, at most.
 const REFINEMENTS_MAX: usize = 60;
 
+/// Rows that a scan takes, at most: its curves are smooth, and every cell of the grid costs as much as they are.
+const SCANNED_MAX: usize = 800;
+
 /// A column whose part outside the earlier ones is smaller than this part of it counts as made of them.
 const DEPENDENT: f64 = 1e-9;
 
@@ -153,6 +156,7 @@ pub(super) type Columns<'a> = &'a dyn Fn(&[f64], f64, &mut [f64]);
 
 /// Scans the grid of all axes and refines the best basins; best first. `width` is the number of columns.
 pub(super) fn scan(rows: &Rows, axes: &[Axis], width: usize, columns: Columns<'_>) -> Vec<Found> {
+    let rows = &rows.thinned(SCANNED_MAX);
     let profile = Profile { target: Target::new(rows), x: &rows.x, axes, width, columns };
     let counts: Vec<usize> = axes.iter().map(|axis| axis.0.len()).collect();
     let total: usize = counts.iter().product();

@@ -3,8 +3,8 @@
 
 use super::scan::{Target, dot};
 
-/// Rounds in which every peak is refined once.
-const ROUNDS: usize = 4;
+/// Rounds in which every peak is refined once, when all are there.
+const ROUNDS: usize = 2;
 
 /// Widths that are looked for, at most: each is two thirds of the one before.
 const WIDTHS_MAX: usize = 24;
@@ -37,6 +37,8 @@ pub(super) struct Placed {
     pub(super) heights: Vec<f64>,
     pub(super) background: Vec<f64>,
     pub(super) rest: f64,
+    /// How they came there.
+    manner: Manner,
 }
 
 /// The rows that peaks are looked for in.
@@ -68,21 +70,26 @@ struct Left {
 }
 
 impl Search<'_> {
-    /// `count` peaks.
+    /// `count` peaks, one after the other.
     pub(super) fn placed(&self, count: usize, manner: Manner) -> Option<Placed> {
         let mut spots = Vec::with_capacity(count);
         for _ in 0..count {
             spots.push(self.next(&spots, manner)?);
-            self.refine(&mut spots, manner)?;
+            self.refine(&mut spots, manner, 1)?;
         }
-        let mut best = self.solved(&spots)?;
-        // The first peaks were put before the others were known: each is taken away once and put where it now fits best.
-        for at in (0..count).filter(|_| count > 1) {
+        self.refine(&mut spots, manner, ROUNDS)?;
+        self.solved(&spots, manner)
+    }
+
+    /// The first peaks were put before the others were known: each is taken away once and put where it now fits best.
+    pub(super) fn improved(&self, placed: &Placed) -> Option<Placed> {
+        let (mut best, manner) = (placed.clone(), placed.manner);
+        for at in (0..best.spots.len()).filter(|_| placed.spots.len() > 1) {
             let mut trial = best.spots.clone();
             trial.remove(at);
             trial.push(self.next(&trial, manner)?);
-            self.refine(&mut trial, manner)?;
-            let trial = self.solved(&trial)?;
+            self.refine(&mut trial, manner, ROUNDS)?;
+            let trial = self.solved(&trial, manner)?;
             if trial.rest < best.rest {
                 best = trial;
             }
@@ -91,12 +98,12 @@ impl Search<'_> {
     }
 
     /// The heights and the background of these peaks, which are put in order.
-    fn solved(&self, spots: &[Spot]) -> Option<Placed> {
+    fn solved(&self, spots: &[Spot], manner: Manner) -> Option<Placed> {
         let mut spots = spots.to_vec();
         spots.sort_by(|a, b| a.center.total_cmp(&b.center));
         let (mut factors, rest, _) = self.target.solve(&mut self.columns(&spots))?;
         let heights = factors.split_off(self.background.len());
-        Some(Placed { spots, heights, background: factors, rest })
+        Some(Placed { spots, heights, background: factors, rest, manner })
     }
 
     fn columns(&self, spots: &[Spot]) -> Vec<Vec<f64>> {
@@ -134,6 +141,10 @@ impl Search<'_> {
         let reach = if mix > 0.0 { 10.0 } else { 4.0 };
         let middle = self.u.get(self.u.len() / 2).copied()?;
         let (mut best, mut best_gain) = (Spot { center: middle, width: widest, mix }, 0.0);
+        // Rows and what lies between them: where they are far apart, the top of a peak is seen by none.
+        let between = self.u.windows(2).map(|pair| 0.5 * pair[0] + 0.5 * pair[1]);
+        let mut centers: Vec<f64> = self.u.iter().copied().chain(between).collect();
+        centers.sort_by(f64::total_cmp);
         let narrowest = (0.6 * self.gap).min(widest);
         for at in 0..WIDTHS_MAX {
             let width = widest / libm::pow(1.5, at as f64);
@@ -141,12 +152,11 @@ impl Search<'_> {
                 break;
             }
             let mut last = f64::NEG_INFINITY;
-            for (row, &center) in self.u.iter().enumerate() {
-                // A peak that only one or two rows see is an outlier.
-                let seen = |at: Option<usize>| {
-                    at.and_then(|at| self.u.get(at)).is_some_and(|u| (u - center).abs() <= 2.0 * width)
-                };
-                if center < last + 0.5 * width || !(seen(row.checked_sub(1)) || seen(Some(row + 1))) {
+            for &center in &centers {
+                // A peak that only one row sees is an outlier.
+                let from = self.u.partition_point(|u| *u < center - 2.0 * width);
+                let seen = self.u.get(from + 1).is_some_and(|u| *u <= center + 2.0 * width);
+                if center < last + 0.5 * width || !seen {
                     continue;
                 }
                 last = center;
@@ -161,8 +171,8 @@ impl Search<'_> {
     }
 
     /// Moves one peak after the other to where it explains most of what the others leave.
-    fn refine(&self, spots: &mut Vec<Spot>, manner: Manner) -> Option<()> {
-        for round in 0..ROUNDS {
+    fn refine(&self, spots: &mut Vec<Spot>, manner: Manner, rounds: usize) -> Option<()> {
+        for round in 0..rounds {
             for at in 0..spots.len() {
                 let spot = spots.remove(at);
                 let left = self.left(spots)?;
@@ -173,12 +183,13 @@ impl Search<'_> {
     }
 
     fn refined(&self, left: &Left, mut spot: Spot, sign: f64, first: f64) -> Spot {
-        let mut best = self.gain(left, &spot, sign, f64::INFINITY);
+        let reach = if self.mix.unwrap_or(1.0) > 0.0 { 40.0 } else { 5.0 };
+        let mut best = self.gain(left, &spot, sign, reach);
         let mut step = first;
         while step > 0.02 {
             let mut moved = false;
             for trial in self.neighbours(&spot, step) {
-                let gain = self.gain(left, &trial, sign, f64::INFINITY);
+                let gain = self.gain(left, &trial, sign, reach);
                 if gain > best {
                     (spot, best, moved) = (trial, gain, true);
                 }

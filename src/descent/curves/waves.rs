@@ -3,6 +3,7 @@
 
 use super::super::registry::Descriptor;
 use super::Rows;
+use super::decay::steepest;
 use super::plain::{Plain, free, plain};
 use super::scan::{Axis, Found, scan};
 use super::spectrum::{Tone, reference, step, strongest, tones};
@@ -72,15 +73,20 @@ fn sine(rows: &Rows) -> Vec<Vec<f64>> {
 
 fn damped_sine(rows: &Rows) -> Vec<Vec<f64>> {
     let (step, unit) = (step(rows), 1.0 / rows.span());
-    let all = DAMPINGS.into_iter().flat_map(|damping| tones(rows, damping * unit, DAMPED_PERIODS_MAX)).collect();
+    let steepest = steepest(rows);
+    let all = DAMPINGS
+        .into_iter()
+        .filter(|damping| damping.abs() * unit <= steepest)
+        .flat_map(|damping| tones(rows, damping * unit, DAMPED_PERIODS_MAX))
+        .collect();
     let refine = |tone: Tone| {
         let around = step.max(0.5 * tone.damping.abs());
         let frequencies = Axis::linear((tone.omega - around).max(0.1 * step), tone.omega + around, 9);
         let (slack, size) = (0.7 * unit, tone.damping.abs());
         let dampings = if tone.damping < 0.0 {
-            Axis::linear(-2.5 * size, 0.0, 6)
+            Axis::linear((-2.5 * size).max(-steepest), 0.0, 6)
         } else {
-            Axis::linear(0.4 * size - slack, 2.2 * size + slack, 7)
+            Axis::linear((0.4 * size - slack).max(-steepest), (2.2 * size + slack).min(steepest), 7)
         };
         let found = refined(rows, tone, frequencies, dampings)?;
         let (a, phi) = amplitude_and_phase(rows, &found);
