@@ -71,6 +71,41 @@ def visits_data():
     return {"x": x, "y": [count(generator, math.exp(0.5 + 0.4 * value)) for value in x]}
 
 
+def decay_data():
+    """y = 5 exp(-0.7x) + 1 with normal noise of deviation 0.15, 40 points of x spread evenly over [0, 8]."""
+    generator = random.Random(7)
+    x = [round(8 * row / 39, 4) for row in range(40)]
+    y = [round(5 * math.exp(-0.7 * v) + 1 + generator.gauss(0, 0.15), 3) for v in x]
+    return {"x": x, "y": y}
+
+
+def peaks_data():
+    """Two bells of width 0.5, of height 3 at 4 and of height 2 at 5.3, on a level of 1; noise of deviation 0.1."""
+    generator = random.Random(9)
+    x = [round(row / 10, 1) for row in range(101)]
+    bells = [(3, 4.0), (2, 5.3)]
+    y = [
+        round(1 + sum(height * math.exp(-2 * (v - center) ** 2) for height, center in bells) + generator.gauss(0, 0.1), 3)
+        for v in x
+    ]
+    return {"x": x, "y": y}
+
+
+def tone_data():
+    """y = 2 sin(3x + 0.5) with normal noise of deviation 0.3, 60 points of x in [0, 10]."""
+    generator = random.Random(4)
+    x = sorted(round(generator.uniform(0, 10), 3) for _ in range(60))
+    y = [round(2 * math.sin(3 * v + 0.5) + generator.gauss(0, 0.3), 3) for v in x]
+    return {"x": x, "y": y}
+
+
+def enzyme_data():
+    """Rates of y = 10x/(4 + x) at x up to 2, each twice, with noise of deviation 0.3: far from saturation."""
+    generator = random.Random(5)
+    x = [step / 4 for step in range(1, 9) for _ in range(2)]
+    return {"x": x, "y": [round(10 * v / (4 + v) + generator.gauss(0, 0.3), 3) for v in x]}
+
+
 def count(generator, mean):
     """A Poisson count: how many uniform draws can be multiplied before the product is below exp(-mean)."""
     product, drawn = generator.random(), 0
@@ -157,6 +192,39 @@ def mixed(**restarts):
     } | restarts
 
 
+DECAY = {"kind": "formula", "formula": "a*exp(-b*x)+c", "parameters": {"a": 3, "b": 1, "c": 0}}
+PEAKS = {"kind": "gaussian", "peaks": 2}
+
+
+def decaying(**parameters):
+    """The decay with something else said of these parameters."""
+    return {"data": decay_data(), "model": DECAY | {"parameters": DECAY["parameters"] | parameters}}
+
+
+def descending(learning_rate):
+    """The decay by the textbook's gradient descent."""
+    return {
+        "data": decay_data(),
+        "model": DECAY,
+        "optimizer": descent(learning_rate),
+        "stop": {"max_iterations": 1000, "gradient_tolerance": 1e-6},
+        "history": {"coefficients": True},
+    }
+
+
+def tuned(**restarts):
+    """A sine from a frequency that is a third of the right one."""
+    ranges = {
+        "a": {"start": 1, "min": 0, "max": 5},
+        "w": {"start": 1, "min": 0.1, "max": 10},
+        "p": {"start": 0, "min": -3.2, "max": 3.2},
+    }
+    return {
+        "data": tone_data(),
+        "model": {"kind": "formula", "formula": "a*sin(w*x+p)", "parameters": ranges},
+    } | restarts
+
+
 EXAMPLES = {
     "line": {
         "data": line_data(),
@@ -193,6 +261,34 @@ EXAMPLES = {
         "model": {"kind": "logistic", "features": ["hours"], "target": "outcome"},
     },
     "counts": {"data": visits_data(), "model": {"kind": "poisson", "features": ["x"], "target": "y"}},
+    "decay": decaying(),
+    "peaks": {"data": peaks_data(), "model": PEAKS},
+    "peaks_tied": {
+        "data": peaks_data(),
+        "model": PEAKS
+        | {
+            "parameters": {
+                "sigma1": {"min": 0.2, "max": 1},
+                "sigma2": {"expr": "sigma1"},
+                "offset": {"start": 1, "fixed": True},
+            }
+        },
+    },
+    "tone_local": tuned(),
+    "tone_restarts": tuned(restarts=16, seed=1),
+    "decay_descent": descending(0.3),
+    "decay_bouncing": descending(0.5),
+    "enzyme": {"data": enzyme_data(), "model": "michaelis_menten", "intervals": "profile"},
+    "decay_bound": decaying(c={"start": 0, "max": 0.9}),
+    "decay_twins": {
+        "data": decay_data(),
+        "model": DECAY | {"formula": "a*k*exp(-b*x)+c", "parameters": {"a": 3, "k": 1, "b": 1, "c": 0}},
+    },
+    "decay_exact": {
+        "data": {"x": list(range(8)), "y": [2.0 ** (3 - step) for step in range(8)]},
+        "model": {"kind": "formula", "formula": "a*exp(-b*x)", "parameters": {"a": 3, "b": 1}},
+    },
+    "decay_plateau": decaying(b=1000),
 }
 
 

@@ -219,3 +219,59 @@ async fn classes_by_their_names_and_counts_by_their_logarithm() {
         assert!(end(0) < made_with && made_with < end(1), "{fit}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_curve_comes_to_what_its_data_was_made_with_and_has_bands() {
+    let app = spawn_app().await;
+    let fit = run(&app, "decay").await;
+    for (parameter, made_with) in [5.0, 0.7, 1.0].into_iter().enumerate() {
+        let end = |which: usize| number(&fit, &format!("/result/parameters/{parameter}/confidence_interval/{which}"));
+        assert!(end(0) < made_with && made_with < end(1), "{fit}");
+    }
+    let body = json!({"data": {"x": [2, 20]}, "interval": 0.95});
+    let answer = app.predict(&id_of(&fit), &body).await.expect(200).json();
+    let prose = TOUR.split_whitespace().collect::<Vec<_>>().join(" ");
+    let bands = [["2.234", "2.162 to 2.305", "1.971 to 2.496"], ["0.995", "0.925 to 1.064", "0.733 to 1.257"]];
+    for (row, told) in bands.into_iter().enumerate() {
+        let at = |place: &str| number(&answer, &format!("{place}/{row}"));
+        let band = |name: &str| format!("{:.3} to {:.3}", at(&format!("/{name}/lower")), at(&format!("/{name}/upper")));
+        assert_eq!([format!("{:.3}", at("/predictions")), band("confidence"), band("prediction")], told);
+        assert!(told.iter().all(|figure| prose.contains(*figure)), "{told:?}");
+    }
+
+    let (free, tied) = (run(&app, "peaks").await, run(&app, "peaks_tied").await);
+    let error = |fit: &Value, parameter: usize| number(fit, &format!("/result/parameters/{parameter}/standard_error"));
+    assert!((0..6).all(|parameter| error(&tied, parameter) < error(&free, parameter)), "{free}\n{tied}");
+    assert_eq!(tied["result"]["coefficients"]["sigma1"], tied["result"]["coefficients"]["sigma2"]);
+    assert_eq!(tied["result"]["parameters"][6].get("standard_error"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_curve_too_large_a_rate_may_end_in_a_cycle() {
+    let app = spawn_app().await;
+    let (best, slow, fast) =
+        (run(&app, "decay").await, run(&app, "decay_descent").await, run(&app, "decay_bouncing").await);
+    assert!(number(&slow, "/result/loss") - number(&best, "/result/loss") < 1e-9, "{slow}\n{best}");
+    let losses = column(&app, &fast, "loss").await;
+    let (last, step) = (losses[900], losses[901]);
+    assert!((losses[902] - last).abs() < 1e-9 && (step - last).abs() > 0.01, "{losses:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_data_does_not_say_of_a_curve_is_left_out_and_said() {
+    let app = spawn_app().await;
+    let enzyme = run(&app, "enzyme").await;
+    for parameter in enzyme["result"]["parameters"].as_array().unwrap() {
+        assert!(number(parameter, "/confidence_interval/0") < 0.0, "{parameter}");
+        assert!(number(parameter, "/profile_interval/lower") > 0.0, "{parameter}");
+        assert_eq!(parameter["profile_interval"].get("upper"), None, "{parameter}");
+    }
+    for name in ["decay_bound", "decay_twins", "decay_exact"] {
+        let fit = run(&app, name).await;
+        let parameters = fit["result"]["parameters"].as_array().unwrap();
+        assert!(parameters.iter().all(|parameter| parameter.get("standard_error").is_none()), "{fit}");
+    }
+    let (decay, plateau) = (run(&app, "decay").await, run(&app, "decay_plateau").await);
+    let apart = number(&plateau, "/result/loss") - number(&decay, "/result/loss");
+    assert!(apart.abs() < 1e-12, "{plateau}\n{decay}");
+}
