@@ -23,6 +23,23 @@ impl Observer for Silent<'_> {
     }
 }
 
+/// The calling thread alone, which gives up when the team does or its time is over.
+pub(super) struct Quiet<'a>(pub(super) &'a dyn Team);
+
+impl Team for Quiet<'_> {
+    fn each(&self, count: usize, task: &(dyn Fn(usize) + Sync)) {
+        (0..count).for_each(task);
+    }
+
+    fn abandoned(&self) -> bool {
+        self.0.abandoned()
+    }
+
+    fn expired(&self) -> bool {
+        self.0.expired()
+    }
+}
+
 /// The results of `task(0)` … `task(count − 1)`, in order; nothing for those that came after the team
 /// gave up or its time was over.
 pub(super) fn all<T: Send>(

@@ -3,7 +3,7 @@
 
 use super::super::models::sigmoid;
 use super::super::registry::{Choice, Descriptor, Domain, Fallback, Param};
-use super::{About, Loss, LossKind, Shape};
+use super::{About, Loss, LossKind, Pointwise, Shape};
 use crate::descent::Lanes;
 use crate::descent::same::same;
 
@@ -27,6 +27,10 @@ impl LossKind for LogLoss {
 
     fn shape(&self) -> Shape {
         Shape::Likelihood
+    }
+
+    fn log_likelihood(&self, mean: f64, y: f64) -> Option<f64> {
+        Some(-Pointwise::at(&super::mean::Chance, mean, y).0)
     }
 
     fn mean_fault(&self, y: f64) -> Option<&'static str> {

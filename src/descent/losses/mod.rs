@@ -30,6 +30,10 @@ pub(super) trait LossKind: Sync {
     fn mean_fault(&self, _y: f64) -> Option<&'static str> {
         None
     }
+    /// ln p of a value of the target at its mean, for a curve, where the loss is a likelihood without a dispersion.
+    fn log_likelihood(&self, _mean: f64, _y: f64) -> Option<f64> {
+        None
+    }
     /// Times the residuals' spread: the scale of the loss, where it is to be chosen.
     fn scale_factor(&self) -> Option<f64> {
         None

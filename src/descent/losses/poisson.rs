@@ -25,6 +25,11 @@ impl LossKind for Poisson {
         if about.of_mean { Box::new(super::mean::Count) } else { Box::new(*self) }
     }
 
+    fn log_likelihood(&self, mean: f64, y: f64) -> Option<f64> {
+        let log = if y > 0.0 { y * libm::log(mean) } else { 0.0 };
+        Some(log - mean - libm::lgamma(y + 1.0))
+    }
+
     fn mean_fault(&self, y: f64) -> Option<&'static str> {
         (y < 0.0).then_some("a count of at least 0")
     }

@@ -6,6 +6,8 @@ use crate::descent::{Alone, losses};
 
 /// Columns whose part outside the others is below this part of them count as dependent.
 const DEPENDENT: f64 = 1e-11;
+/// Changes below this part of the data are none.
+const NO_EFFECT: f64 = 1e-14;
 /// The part in a dependence that makes a parameter one of those that it is about.
 const TAKES_PART: f64 = 1e-3;
 
@@ -21,12 +23,14 @@ pub(super) fn dependent(curve: &Curve, at: &[f64]) -> Vec<usize> {
     let p = r.columns();
     let norm = |column: &[f64]| lanes.dot(column, column).sqrt();
     let mut found = vec![false; p];
+    let whole = curve.target_norm * curve.sample.weight_sum.sqrt();
     // Pivoted Gram and Schmidt, done twice for each column, on columns of unit length.
     let mut columns: Vec<Vec<f64>> = (0..p).map(|k| r.column(k).to_vec()).collect();
     for (k, column) in columns.iter_mut().enumerate() {
         let size = norm(column);
-        // A parameter without any effect has a column of 0, or one that is rounding.
-        if size <= f64::MIN_POSITIVE.sqrt() {
+        // What a parameter's whole value, or a move by 1, changes is rounding: it has no effect.
+        let reach = size * (at[k] * curve.units[k]).abs().max(1.0);
+        if reach <= NO_EFFECT * whole || size == 0.0 {
             found[k] = true;
         } else {
             column.iter_mut().for_each(|value| *value /= size);

@@ -17,7 +17,7 @@ use crate::descent::registry::{Choice, Value};
 use crate::descent::report::{Counted, Estimates, estimates, observations_of, of_predictions};
 use crate::descent::run::Point;
 use crate::descent::spec::{Covariance, Penalty, Spec, Split, Start, WeightKind};
-use crate::descent::{COVARIANCE_MAX, Dataset, Lanes, Representation, Team, student};
+use crate::descent::{COVARIANCE_MAX, Dataset, Lanes, Representation, Team, losses, student};
 
 /// Condition numbers above which more than half of the digits of single parameters may be lost.
 const CONDITION_WARNED: f64 = 1e8;
@@ -150,7 +150,11 @@ pub(super) fn report(
         warn(&mut warnings, "validation_failed", detail.to_owned());
     }
     let mean_square = (curve.shape == Shape::Quadratic).then_some(point.here.evaluation.loss);
-    let metrics = curve.metrics(of_predictions(&null, &null.design, &predictions, mean_square, &counted), &counted);
+    let squares = of_predictions(&null, &null.design, &predictions, mean_square, &counted);
+    let metrics = match losses::kind(&spec.loss) {
+        Some(kind) => curve.metrics(squares, kind, &predictions, &counted),
+        None => squares,
+    };
     let basis = tangent.map_or_else(Vec::new, |tangent| tangent.problem.design.basis.vectors());
     let all = uniforms.parameters().to_vec();
     let parameters = &curve.equation.parameters;

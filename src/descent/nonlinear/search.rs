@@ -10,7 +10,7 @@ use rand_pcg::Pcg64;
 
 use super::problem::Curve;
 use super::starts::{place, uniform};
-use crate::descent::aside::{self, Silent};
+use crate::descent::aside::{self, Quiet, Silent};
 use crate::descent::objective::Objective;
 use crate::descent::optimizers::first_order::shuffled;
 use crate::descent::outcome::Minimum;
@@ -42,7 +42,8 @@ pub(super) fn descent(curve: &Curve, spec: &Spec, start: &[f64], index: usize, t
         spec.stop.max_iterations = spec.stop.max_iterations.min(STEPS_MAX);
     }
     let spec = &spec;
-    let objective = curve.objective(&Alone);
+    let quiet = Quiet(team);
+    let objective = curve.objective(&quiet);
     let mut point = Point::new(curve, None, start.to_vec(), curve.optimizer(spec)?);
     point.evaluate(&objective);
     if !point.is_finite() {

@@ -103,6 +103,10 @@ pub(super) trait Objective {
     fn tangent(&self, _at: &[f64]) -> Option<Tangent> {
         None
     }
+    /// Whether nobody waits for a step any more, so that a method that takes long for one can leave it.
+    fn is_given_up(&self) -> bool {
+        false
+    }
     /// The norm of z of a [`Tangent`] that is rounding error of evaluating the model.
     fn floor(&self) -> f64 {
         0.0

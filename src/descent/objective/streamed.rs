@@ -112,6 +112,10 @@ impl Objective for Streamed<'_> {
         if largest == 0.0 { 0.0 } else { largest / evaluation.objective() }
     }
 
+    fn is_given_up(&self) -> bool {
+        self.team.abandoned() || self.team.expired()
+    }
+
     fn kinks(&self) -> &Kinks {
         &self.kinks
     }

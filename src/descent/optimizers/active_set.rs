@@ -69,7 +69,7 @@ impl Optimizer for Running {
             self.vertex = Some(vertex);
         }
         let Some(vertex) = &mut self.vertex else { return Advance::Stuck };
-        let progress = vertex.step(&|| false);
+        let progress = vertex.step(&|| objective.is_given_up());
         here.at.copy_from_slice(vertex.at());
         match progress {
             Progress::Moved => Advance::Moved,

@@ -245,6 +245,10 @@ impl Optimizer for Running {
         // Each residual is off by the rounding of the model, and the sum of squares by twice that times the residual.
         let noise = ROUNDING.mul_add(before.abs(), 2.0 * objective.floor() * before.abs().sqrt());
         for _ in 0..TRIALS_MAX {
+            if objective.is_given_up() {
+                // The loop asks the observer next.
+                return Advance::Moved;
+            }
             let moves = step.solve(self.damping);
             let promised = step.promised(&moves);
             if promised <= noise || promised.is_nan() {

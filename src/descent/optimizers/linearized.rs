@@ -84,7 +84,11 @@ impl Optimizer for Linearized {
             let bounded = within(&lines, &ranges);
             let mut vertex = Vertex::new(lanes, bounded.a, bounded.b, bounded.low, bounded.high, &here.at);
             for _ in 0..STEPS_MAX {
-                if vertex.step(&|| false) != Progress::Moved {
+                if objective.is_given_up() {
+                    // The loop asks the observer next.
+                    return Advance::Moved;
+                }
+                if vertex.step(&|| objective.is_given_up()) != Progress::Moved {
                     break;
                 }
             }

@@ -76,6 +76,13 @@ pub(in crate::descent) fn of_predictions(
         Response::Exponential => amounts(problem, &rows, counted),
         Response::Sigmoid | Response::Softmax => classes(&rows),
     };
+    criteria(&mut out, counted);
+    out.degrees_of_freedom = counted.freedom.max(0.0);
+    out
+}
+
+/// What follows from the log-likelihood and the number of parameters.
+pub(in crate::descent) fn criteria(out: &mut Metrics, counted: &Counted) {
     let (n, p) = (counted.observations, counted.determined);
     if let Some(log_likelihood) = out.log_likelihood {
         let aic = 2.0f64.mul_add(p, -2.0 * log_likelihood);
@@ -83,8 +90,6 @@ pub(in crate::descent) fn of_predictions(
         out.aicc = finite(aic + 2.0 * p * (p + 1.0) / (n - p - 1.0)).filter(|_| n - p - 1.0 > 0.0);
         out.bic = finite(libm::log(n).mul_add(p, -2.0 * log_likelihood));
     }
-    out.degrees_of_freedom = counted.freedom.max(0.0);
-    out
 }
 
 fn finite(value: f64) -> Option<f64> {

@@ -18,7 +18,7 @@ use super::{COVARIANCE_MAX, Dataset, Lanes, Representation, Team};
 
 pub(super) use inference::{Estimates, estimates};
 use metrics::metrics;
-pub(super) use metrics::{Counted, of_predictions};
+pub(super) use metrics::{Counted, criteria, of_predictions};
 
 /// Condition numbers above which more than half of the digits of single coefficients may be lost.
 const CONDITION_WARNED: f64 = 1e8;
