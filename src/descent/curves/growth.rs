@@ -73,14 +73,22 @@ fn gompertz(rows: &Rows) -> Vec<Vec<f64>> {
     sigmoids(rows, |t| libm::exp(-libm::exp(-t)))
 }
 
+/// Scans where half of the capacity is reached and how steeply, rate/(1 + shape): midpoint and rate themselves go with the
+/// shape, and a search along their axes is stuck in the valley between them.
 fn richards(rows: &Rows) -> Vec<Vec<f64>> {
-    let axes = [middles(rows, 17), rises(rows, 7), Axis::log(0.05, 12.0, 5)];
+    let axes = [middles(rows, 25), rises(rows, 10), Axis::log(0.05, 12.0, 3)];
     scan(rows, &axes, 1, &|at, x, out| {
-        let grown = libm::log1p(at[2] * libm::exp(-at[1] * (x - at[0])));
-        out[0] = libm::exp(-grown / at[2]);
+        let (half, rate, shape) = (at[0], at[1] * (1.0 + at[2]), at[2]);
+        let grown = libm::log1p(libm::expm1(shape * std::f64::consts::LN_2) * libm::exp(-rate * (x - half)));
+        out[0] = libm::exp(-grown / shape);
     })
     .into_iter()
-    .map(|found| vec![found.linear[0], found.nonlinear[1], found.nonlinear[0], found.nonlinear[2]])
+    .map(|found| {
+        let (half, steepness, shape) = (found.nonlinear[0], found.nonlinear[1], found.nonlinear[2]);
+        let rate = steepness * (1.0 + shape);
+        let lag = libm::log(libm::expm1(shape * std::f64::consts::LN_2) / shape) / rate;
+        vec![found.linear[0], rate, half + lag, shape]
+    })
     .collect()
 }
 

@@ -8,7 +8,7 @@ use super::Rows;
 const BASINS_MAX: usize = 5;
 
 /// Evaluations that the refinement of one basin takes, at most.
-const REFINEMENTS_MAX: usize = 60;
+const REFINEMENTS_MAX: usize = 120;
 
 /// Rows that a scan takes, at most: its curves are smooth, and every cell of the grid costs as much as they are.
 const SCANNED_MAX: usize = 800;

@@ -23,7 +23,7 @@ pub(super) struct Placed {
 pub(super) fn tokens(text: &str) -> Result<Vec<Placed>, FormulaError> {
     let count = text.chars().count();
     if count > FORMULA_CHARACTERS_MAX {
-        return Err(FormulaError::over("expression_too_long", "characters:", FORMULA_CHARACTERS_MAX, count));
+        return Err(FormulaError::over("expression_too_long", "characters", FORMULA_CHARACTERS_MAX, count));
     }
     let characters: Vec<char> = text.chars().collect();
     let mut out = Vec::new();

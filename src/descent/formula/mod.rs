@@ -52,7 +52,7 @@ impl FormulaError {
     }
 
     fn over(code: &'static str, what: &str, limit: usize, actual: usize) -> Self {
-        let detail = format!("the formula has {what} {actual}, at most {limit} is allowed");
+        let detail = format!("the formula has {actual} {what}, at most {limit} are allowed");
         Self { code, detail, limit: Some((limit as u64, actual as u64)) }
     }
 }

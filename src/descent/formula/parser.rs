@@ -80,7 +80,7 @@ impl Parser<'_> {
     fn expression(&mut self, least: u8) -> Result<Id, FormulaError> {
         self.depth += 1;
         if self.depth > FORMULA_DEPTH_MAX {
-            return Err(FormulaError::over("expression_too_deep", "a depth of", FORMULA_DEPTH_MAX, self.depth));
+            return Err(FormulaError::over("expression_too_deep", "levels of nesting", FORMULA_DEPTH_MAX, self.depth));
         }
         let mut left = self.prefix()?;
         while let Token::Sign(sign) = self.peek().token {
@@ -141,7 +141,7 @@ impl Parser<'_> {
         let detail = match (nearest(name, known.into_iter()), function(name)) {
             (_, Some(_)) => format!("{name} is a function: its arguments follow between parentheses"),
             (Some(meant), _) => format!("there is no {name}; did you mean {meant}?"),
-            (None, _) => format!("{name} is no column and no listed parameter"),
+            (None, _) => format!("{name} is no column and no parameter: a parameter is listed under parameters"),
         };
         Err(FormulaError::unknown(at, detail))
     }
@@ -168,8 +168,12 @@ impl Parser<'_> {
         }
         self.expect(')', &format!("a closing parenthesis ends the arguments of {name}"))?;
         if !function.arguments.contains(&arguments.len()) {
-            let takes: Vec<String> = function.arguments.iter().map(ToString::to_string).collect();
-            let (takes, given) = (takes.join(" or "), arguments.len());
+            let takes = match function.arguments {
+                [one] => one.to_string(),
+                [first, .., last] if function.arguments.len() > 2 => format!("{first} to {last}"),
+                several => several.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or "),
+            };
+            let given = arguments.len();
             return Err(FormulaError::at(at, format!("{name} takes {takes} arguments, not {given}")));
         }
         let value = (function.build)(self.graph, &arguments);
@@ -180,7 +184,7 @@ impl Parser<'_> {
     fn bounded(&self) -> Result<(), FormulaError> {
         let count = self.graph.nodes().len();
         if count > FORMULA_NODES_MAX {
-            return Err(FormulaError::over("expression_too_long", "operations:", FORMULA_NODES_MAX, count));
+            return Err(FormulaError::over("expression_too_long", "operations", FORMULA_NODES_MAX, count));
         }
         Ok(())
     }

@@ -3,7 +3,8 @@
 /// The known name that is nearest to this one, if it is near enough to be meant.
 pub(in crate::descent) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = match name.chars().count() {
-        0..=1 => 1,
+        // One letter is as near to any other.
+        0..=1 => 0,
         2..=5 => 2,
         _ => 3,
     };
@@ -13,7 +14,7 @@ pub(in crate::descent) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'
         let same = other.to_lowercase() == lower;
         (if same { 0 } else { edits(&lower, &other.to_lowercase()) }, other)
     });
-    let near = ranked.filter(|(edits, other)| *edits <= allowed && *edits < other.chars().count().max(2));
+    let near = ranked.filter(|(edits, other)| *edits <= allowed && *edits < other.chars().count());
     near.min_by_key(|(edits, other)| (*edits, other.len())).map(|(_, other)| other)
 }
 

@@ -79,7 +79,11 @@ fn an_error_points_at_the_character_and_says_what_was_meant() {
         ("a*expp(-b*x)", "unknown_name", "at character 3: there is no function expp; did you mean exp?"),
         ("a*x + raet", "unknown_name", "at character 7: there is no raet; did you mean rate?"),
         ("a*X", "unknown_name", "at character 3: there is no X; did you mean x?"),
-        ("a*zebra", "unknown_name", "at character 3: zebra is no column and no listed parameter"),
+        (
+            "a*zebra",
+            "unknown_name",
+            "at character 3: zebra is no column and no parameter: a parameter is listed under parameters",
+        ),
         ("2x", "invalid_formula", "at character 2: an operator is expected before x; write * to multiply"),
         ("a b", "invalid_formula", "at character 3: an operator is expected before b; write * to multiply"),
         (

@@ -4,6 +4,11 @@
 
 use super::Pointwise;
 
+/// ln(y/mean), which keeps its digits near 0, and is finite where the ratio is hardly above 0.
+fn log_ratio(y: f64, mean: f64, excess: f64) -> f64 {
+    if excess > -0.5 { libm::log1p(excess) } else { libm::log(y) - libm::log(mean) }
+}
+
 /// Half the unit deviance of a Poisson count: y ln(y/μ) − (y − μ).
 pub(super) struct Count;
 
@@ -17,7 +22,7 @@ impl Pointwise for Count {
             return (mean, 1.0);
         }
         let excess = (y - mean) / mean;
-        (y * libm::log1p(excess) - (y - mean), -excess)
+        (y * log_ratio(y, mean, excess) - (y - mean), -excess)
     }
 
     fn curvature(&self, mean: f64, _y: f64) -> f64 {
@@ -38,7 +43,7 @@ impl Pointwise for Amount {
             return (f64::INFINITY, f64::NAN);
         }
         let excess = (y - mean) / mean;
-        (excess - libm::log1p(excess), -excess / mean)
+        (excess - log_ratio(y, mean, excess), -excess / mean)
     }
 
     fn curvature(&self, mean: f64, _y: f64) -> f64 {

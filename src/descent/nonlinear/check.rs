@@ -1,6 +1,6 @@
 //! What can be said of a fit to a curve before it runs: its faults and its cost.
 
-use super::equation::Equation;
+use super::equation::{Equation, range};
 use crate::descent::plan::Estimate;
 use crate::descent::registry::Parameter;
 use crate::descent::spec::{Restarts, Spec, SpecError, Split, Spread, Start};
@@ -8,6 +8,9 @@ use crate::descent::{Dataset, losses};
 
 /// Descents where nothing is known of where to start.
 const STARTS: u64 = 16;
+
+/// Sizes of a target whose squares, and residuals far below it, are doubles.
+const SQUARED: std::ops::RangeInclusive<f64> = 1e-140..=1e150;
 
 /// What `auto` and a client's silence mean for a curve, but for the optimizer: several starts are drawn from a Latin
 /// hypercube, and there are several where `auto` is to fit a formula without a single start.
@@ -31,7 +34,7 @@ pub(in crate::descent) fn check(spec: &Spec, equation: &Equation, data: &Dataset
         faults.push(SpecError { field: field.to_owned(), code, detail: detail.to_owned(), limit: None });
     };
     let started = equation.parameters.iter().any(|parameter| !parameter.fixed && parameter.start.is_some());
-    if matches!(spec.start, Start::At(_)) && started {
+    if spec.start != Start::Zeros && started {
         fault(
             "start",
             "unsupported_combination",
@@ -47,7 +50,7 @@ pub(in crate::descent) fn check(spec: &Spec, equation: &Equation, data: &Dataset
             if !parameter.is_free() {
                 fault(&format!("start/{name}"), "invalid_value", "this parameter is fixed or tied: it has no start");
             } else if value < min || value > max {
-                let detail = format!("{value} lies outside of the range from {min} to {max}");
+                let detail = format!("{value} lies outside of the range {}", range(*min, *max));
                 fault(&format!("start/{name}"), "invalid_value", &detail);
             }
         }
@@ -69,6 +72,12 @@ pub(in crate::descent) fn check(spec: &Spec, equation: &Equation, data: &Dataset
         fault("loss/class_weights", "unsupported_combination", "a curve predicts numbers, not classes");
     }
     let target = spec.model.text("target").and_then(|name| data.column(name));
+    let largest = target.map_or(0.0, |target| target.iter().fold(0.0f64, |largest, y| largest.max(y.abs())));
+    if largest > 0.0 && !SQUARED.contains(&largest) {
+        let detail =
+            format!("the largest size of the target is {largest:e}, whose square is no double: take another unit");
+        fault("model/target", "invalid_value", &detail);
+    }
     if let (Some(kind), Some(target)) = (losses::kind(&spec.loss), target) {
         let wrong = target.iter().enumerate().find_map(|(row, y)| kind.mean_fault(*y).map(|what| (row, *y, what)));
         if let Some((row, y, what)) = wrong {

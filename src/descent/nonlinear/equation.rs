@@ -135,7 +135,16 @@ fn check_parameter(parameter: &Parameter) -> Result<(), SpecError> {
     if let Some(start) = start
         && (start < min || start > max)
     {
-        return wrong("start", format!("the start {start} lies outside of the range from {min} to {max}"));
+        return wrong("start", format!("the start {start} lies outside of the range {}", range(*min, *max)));
     }
     Ok(())
+}
+
+/// A range for a sentence.
+pub(super) fn range(min: f64, max: f64) -> String {
+    match (min.is_finite(), max.is_finite()) {
+        (true, true) => format!("from {min} to {max}"),
+        (true, false) => format!("above {min}"),
+        _ => format!("below {max}"),
+    }
 }

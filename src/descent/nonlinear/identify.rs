@@ -11,13 +11,22 @@ const NO_EFFECT: f64 = 1e-14;
 /// The part in a dependence that makes a parameter one of those that it is about.
 const TAKES_PART: f64 = 1e-3;
 
-/// The free parameters whose columns of the Jacobian depend on others or have vanished, and those others.
-pub(super) fn dependent(curve: &Curve, at: &[f64]) -> Vec<usize> {
+/// Free parameters that the data does not determine.
+#[derive(Debug, Default)]
+pub(super) struct Dependent {
+    /// Those whose columns of the Jacobian depend on others or have vanished, and those others.
+    pub(super) lost: Vec<usize>,
+    /// Whether a column has vanished.
+    pub(super) vanished: bool,
+}
+
+/// What the data does not determine at a place.
+pub(super) fn dependent(curve: &Curve, at: &[f64]) -> Dependent {
     // By weight alone: a kinked loss has no curvature to weigh rows with.
     let squares = losses::squares();
     let uniforms = curve.uniforms(at);
     let found = curve.sample.linearized(&curve.tape, &uniforms, squares.as_ref(), &Alone);
-    let Some(Linearized { triangle, .. }) = found else { return Vec::new() };
+    let Some(Linearized { triangle, .. }) = found else { return Dependent::default() };
     let r = triangle.r();
     let lanes = curve.sample.lanes;
     let p = r.columns();
@@ -36,6 +45,7 @@ pub(super) fn dependent(curve: &Curve, at: &[f64]) -> Vec<usize> {
             column.iter_mut().for_each(|value| *value /= size);
         }
     }
+    let vanished = found.contains(&true);
     let unit = columns.clone();
     let mut order: Vec<usize> = (0..p).filter(|k| !found[*k]).collect();
     let mut basis: Vec<(usize, Vec<f64>)> = Vec::new();
@@ -61,5 +71,5 @@ pub(super) fn dependent(curve: &Curve, at: &[f64]) -> Vec<usize> {
         }
         basis.push((k, direction));
     }
-    (0..p).filter(|k| found[*k]).collect()
+    Dependent { lost: (0..p).filter(|k| found[*k]).collect(), vanished }
 }

@@ -14,6 +14,8 @@ use crate::descent::{Alone, Dataset, Lanes, Team, aside, student};
 const REFITS_MAX: usize = 40;
 /// How close to the level an end is, in units of the estimate's distance.
 const CLOSE: f64 = 1e-9;
+/// A fall of the objective, in units of the rise that the level allows, that is none of rounding.
+const BELOW: f64 = 1e-6;
 /// Standard errors beyond which an end is not looked for.
 const FAR: f64 = 1e4;
 
@@ -32,9 +34,14 @@ pub(super) struct Fitted<'a> {
     pub(super) errors: &'a [f64],
 }
 
-/// The ends by parameter, nothing for those that are not free; nothing at all where the loss has no profile, or the team
-/// gave up.
-pub(super) fn profile(fitted: &Fitted<'_>, team: &dyn Team) -> Option<Vec<Option<[Option<f64>; 2]>>> {
+/// The fit of all others is better somewhere along a parameter than the one that is profiled.
+pub(super) struct Better;
+
+/// Ends by parameter, nothing for those that are not free.
+pub(super) type Ends = Vec<Option<[Option<f64>; 2]>>;
+
+/// The ends; nothing where the loss has no profile, or the team gave up.
+pub(super) fn profile(fitted: &Fitted<'_>, team: &dyn Team) -> Option<Result<Ends, Better>> {
     let level = fitted.spec.confidence;
     let rise = match fitted.curve.shape {
         Shape::Quadratic => {
@@ -55,23 +62,38 @@ pub(super) fn profile(fitted: &Fitted<'_>, team: &dyn Team) -> Option<Vec<Option
         return None;
     }
     let mut out = vec![None; fitted.equation.parameters.len()];
-    for (k, index) in free.iter().enumerate() {
-        out[*index] = Some([ends[2 * k].flatten(), ends[2 * k + 1].flatten()]);
+    let mut known = Vec::with_capacity(ends.len());
+    for end in ends {
+        match end {
+            Some(Err(Better)) => return Some(Err(Better)),
+            Some(Ok(end)) => known.push(end),
+            None => known.push(None),
+        }
     }
-    Some(out)
+    for (k, index) in free.iter().enumerate() {
+        out[*index] = Some([known[2 * k], known[2 * k + 1]]);
+    }
+    Some(Ok(out))
 }
 
 /// One end; nothing where the level is not reached.
-fn end(fitted: &Fitted<'_>, index: usize, free: usize, upper: bool, rise: f64, team: &dyn Team) -> Option<f64> {
+fn end(
+    fitted: &Fitted<'_>,
+    index: usize,
+    free: usize,
+    upper: bool,
+    rise: f64,
+    team: &dyn Team,
+) -> Result<Option<f64>, Better> {
     let estimates = fitted.curve.all(fitted.at);
     let (estimate, error) = (estimates[index], fitted.errors.get(free).copied().unwrap_or(f64::NAN));
     if !(error > 0.0 && error.is_finite() && rise > 0.0) {
-        return None;
+        return Ok(None);
     }
     let range = &fitted.equation.parameters[index];
     let equation = fitted.equation.pinned(&[(index, estimate)]);
     let spec = Spec { optimizer: Choice::named("levenberg_marquardt"), restarts: None, ..fitted.spec.clone() };
-    let mut curve = Curve::new(equation, &spec, fitted.data, fitted.lanes)?;
+    let Some(mut curve) = Curve::new(equation, &spec, fitted.data, fitted.lanes) else { return Ok(None) };
     let mut all = estimates;
     // How far the objective has risen, as a distance: 1 at the end.
     let mut distance = |value: f64| -> Option<f64> {
@@ -86,7 +108,7 @@ fn end(fitted: &Fitted<'_>, index: usize, free: usize, upper: bool, rise: f64, t
             end.objective
         };
         let risen = (objective - fitted.objective) / rise;
-        risen.is_finite().then(|| risen.max(0.0).sqrt())
+        if risen < -BELOW { Some(f64::NAN) } else { risen.is_finite().then(|| risen.max(0.0).sqrt()) }
     };
     let sign = if upper { 1.0 } else { -1.0 };
     let limit = if upper { range.max } else { range.min };
@@ -98,12 +120,12 @@ fn end(fitted: &Fitted<'_>, index: usize, free: usize, upper: bool, rise: f64, t
     let mut kept = 0;
     for _ in 0..REFITS_MAX {
         if team.abandoned() || team.expired() {
-            return None;
+            return Ok(None);
         }
         if outside.is_none() && far(value) {
             // The last chance is the end of the range itself.
             if !limit.is_finite() || (inside - limit).abs() <= f64::EPSILON * limit.abs() {
-                return None;
+                return Ok(None);
             }
             value = limit;
         }
@@ -112,8 +134,11 @@ fn end(fitted: &Fitted<'_>, index: usize, free: usize, upper: bool, rise: f64, t
             value = 0.5f64.mul_add(value - inside, inside);
             continue;
         };
+        if d.is_nan() {
+            return Err(Better);
+        }
         if (d - 1.0).abs() <= CLOSE {
-            return Some(value);
+            return Ok(Some(value));
         }
         if d < 1.0 {
             // Illinois: an end that stays twice counts for half.
@@ -125,9 +150,11 @@ fn end(fitted: &Fitted<'_>, index: usize, free: usize, upper: bool, rise: f64, t
         }
         let next = match outside {
             None => {
-                let slope = (d_inside / (inside - estimate)).abs();
+                let reached = (inside - estimate).abs();
+                let slope = d_inside / reached;
                 let step = if slope > 0.0 { (1.0 - d_inside) / slope } else { quantile * error };
-                sign * step.clamp(0.1 * error, 4.0 * (inside - estimate).abs().max(error)) + inside
+                // Where the profile flattens, each step goes half as far again at least.
+                sign * step.clamp(0.5 * reached.max(error), 4.0 * reached.max(error)) + inside
             }
             Some((to, d_to)) => {
                 let weight = if kept >= 2 { 0.5 * (d_to - 1.0) } else { d_to - 1.0 };
@@ -136,9 +163,10 @@ fn end(fitted: &Fitted<'_>, index: usize, free: usize, upper: bool, rise: f64, t
             }
         };
         if (next - value).abs() <= f64::EPSILON * value.abs() {
-            return outside.is_some().then_some(next);
+            return Ok(outside.is_some().then_some(next));
         }
         value = next;
     }
-    outside.map(|_| value)
+    // An end that is not known to a part of the standard error is not told.
+    Ok(outside.filter(|(to, _)| (to - inside).abs() <= 1e-6 * error).map(|_| value))
 }

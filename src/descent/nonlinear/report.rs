@@ -5,9 +5,9 @@
 use std::sync::Arc;
 
 use super::folds;
-use super::identify::dependent;
+use super::identify::{Dependent, dependent};
 use super::problem::Curve;
-use super::profile::{Fitted, profile};
+use super::profile::{Better, Fitted, profile};
 use crate::descent::formula::Uniforms;
 use crate::descent::losses::Shape;
 use crate::descent::observer::Step;
@@ -43,7 +43,7 @@ pub(super) fn report(
     how: (Lanes, Representation),
     finished: Finished<'_>,
 ) -> Outcome {
-    let Finished { reason, point, judge, .. } = finished;
+    let Finished { point, judge, .. } = finished;
     let mut warnings = Vec::new();
     let at = &point.here.at;
     let uniforms = curve.uniforms(at);
@@ -51,6 +51,11 @@ pub(super) fn report(
     if data.rows_dropped() > 0 {
         warn(&mut warnings, "rows_dropped", format!("{} rows with a missing value were left out", data.rows_dropped()));
     }
+    let Dependent { lost, vanished } = dependent(curve, at);
+    let is_limit = curve.is_exactly(point.here.evaluation.loss);
+    // Where a parameter has lost its effect, flat slopes are those of a plateau, not of an optimum.
+    let on_plateau = vanished && !is_limit && finished.reason == StopReason::GradientTolerance;
+    let reason = if on_plateau { StopReason::NoProgress } else { finished.reason };
     if point.stage > 0 {
         let detail = "the descent from the given start ended on a plateau, or where a parameter has no effect; it began \
                       again from nearby, and the history shows the jump";
@@ -65,8 +70,6 @@ pub(super) fn report(
     let observations = observations_of(weights, &null.design);
     let freedom = observations - determined as f64;
     let counted = Counted { observations, determined: determined as f64, freedom, weights };
-    let lost = dependent(curve, at);
-    let is_limit = curve.is_exactly(point.here.evaluation.loss);
     if is_limit {
         let detail = "the residuals are of the size of rounding errors: what is left of them is no measure of the errors of \
                       the estimates, which are left out, and the last digits of the estimates are noise";
@@ -74,7 +77,10 @@ pub(super) fn report(
     }
     if !lost.is_empty() {
         let names: Vec<&str> = lost.iter().map(|k| name(curve, *k)).collect();
-        let detail = format!("the data does not tell {} apart: other values fit as well", names.join(", "));
+        let detail = match names[..] {
+            [one] => format!("{one} has no effect on the values here: others fit as well"),
+            _ => format!("the data does not tell {} apart: other values fit as well", names.join(", ")),
+        };
         warn(&mut warnings, "not_identifiable", detail);
     }
     let condition_number = tangent.as_ref().and_then(|tangent| tangent.problem.quadratic.condition_number());
@@ -113,15 +119,23 @@ pub(super) fn report(
             if team.abandoned() {
                 return Outcome::Abandoned;
             }
-            if ends.is_none() {
-                let detail = if team.expired() {
-                    "the time ran out before the profiles were known".to_owned()
-                } else {
-                    format!("the {} loss is no likelihood that could be profiled", spec.loss.kind)
-                };
-                warn(&mut warnings, "no_profile", detail);
+            match ends {
+                Some(Ok(ends)) => ends,
+                Some(Err(Better)) => {
+                    let detail = "along one of the parameters there is a better fit than this one: try restarts";
+                    warn(&mut warnings, "not_at_optimum", detail.to_owned());
+                    Vec::new()
+                }
+                None => {
+                    let detail = if team.expired() {
+                        "the time ran out before the profiles were known".to_owned()
+                    } else {
+                        format!("the {} loss is no likelihood that could be profiled", spec.loss.kind)
+                    };
+                    warn(&mut warnings, "no_profile", detail);
+                    Vec::new()
+                }
             }
-            ends.unwrap_or_default()
         }
         _ => Vec::new(),
     };
@@ -160,7 +174,7 @@ pub(super) fn report(
     let parameters = &curve.equation.parameters;
     Outcome::Stopped(Box::new(Report {
         stop_reason: reason,
-        converged: reason.converged() && (lost.is_empty() || curve.is_exactly(point.here.evaluation.loss)),
+        converged: reason.converged(),
         names: parameters.iter().map(|parameter| parameter.name.clone()).collect(),
         formula: Some(curve.equation.formula.clone()),
         fixed: parameters.iter().map(|parameter| !parameter.is_free()).collect(),

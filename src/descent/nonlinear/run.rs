@@ -6,7 +6,7 @@ use super::report::{Finished, report};
 use super::rescue::{better, is_suspicious};
 use super::search::{best_of, descent, search};
 use super::starts::starts;
-use crate::descent::losses;
+use crate::descent::losses::{self, Shape};
 use crate::descent::observer::{Checkpoint, Control, Observer};
 use crate::descent::outcome::{Minimum, Outcome, StopReason};
 use crate::descent::registry::Choice;
@@ -85,7 +85,12 @@ pub(super) fn ready(
 ) -> Option<(Curve, Vec<f64>)> {
     let spec = &with_scale(equation, data, spec, lanes, team)?;
     let curve = Curve::new(equation.clone(), spec, data, lanes)?;
-    let starts: Vec<Vec<f64>> = starts(equation, spec, data).iter().map(|all| curve.coordinates(all)).collect();
+    let guesses = starts(equation, spec, data);
+    let mut starts: Vec<Vec<f64>> = guesses.iter().map(|all| curve.coordinates(all)).collect();
+    if guesses.len() > 1 && matches!(curve.shape, Shape::Likelihood | Shape::UnboundedLikelihood) {
+        let milder = allowed(equation, data, spec, &guesses, lanes, team)?;
+        starts.extend(milder.iter().map(|all| curve.coordinates(all)));
+    }
     let first = best_of(&curve, spec, &starts, team)?;
     let all = curve.all(&first);
     let curve = curve.scaled(spec, &all);
@@ -93,17 +98,54 @@ pub(super) fn ready(
     Some((curve, first))
 }
 
-/// The specification with the scale of a robust loss, where it is to be chosen: from the residuals of least squares.
-fn with_scale(equation: &Equation, data: &Dataset, spec: &Spec, lanes: Lanes, team: &dyn Team) -> Option<Spec> {
-    let factor = losses::kind(&spec.loss)?.scale_factor().filter(|_| spec.loss.number("delta").is_none());
-    let Some(factor) = factor else { return Some(spec.clone()) };
-    let squares = crate::descent::resolve(Spec {
+/// Starts whose means a likelihood allows, more likely than those that are read off the data: least-squares fits to the
+/// target drawn towards its mean by these parts.
+fn allowed(
+    equation: &Equation,
+    data: &Dataset,
+    spec: &Spec,
+    guesses: &[Vec<f64>],
+    lanes: Lanes,
+    team: &dyn Team,
+) -> Option<Vec<Vec<f64>>> {
+    const TOWARDS_MEAN: [f64; 4] = [0.1, 0.3, 0.6, 0.9];
+    let squares = least_squares(spec);
+    let target = spec.model.text("target")?;
+    let values = data.column(target)?;
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    let mut out = Vec::new();
+    for part in TOWARDS_MEAN {
+        let drawn = values.iter().map(|y| part.mul_add(mean - y, *y)).collect();
+        let columns = data.names().iter().zip(data.columns()).map(|(name, column)| {
+            let values = if name == target { &drawn } else { &column.to_vec() };
+            (name.clone(), values.clone())
+        });
+        let drawn = Dataset::new(columns.collect()).ok()?;
+        let curve = Curve::new(equation.clone(), &squares, &drawn, lanes)?;
+        let starts: Vec<Vec<f64>> = guesses.iter().map(|all| curve.coordinates(all)).collect();
+        let first = best_of(&curve, &squares, &starts, team)?;
+        let at = descent(&curve, &squares, &first, 0, team).map_or(first, |end| end.at);
+        out.push(curve.all(&at));
+    }
+    Some(out)
+}
+
+/// The specification with the squared error and its usual method.
+fn least_squares(spec: &Spec) -> Spec {
+    crate::descent::resolve(Spec {
         loss: Choice::named("squared"),
         optimizer: Choice::named("auto"),
         scaling: Choice::named("auto"),
         restarts: None,
         ..spec.clone()
-    });
+    })
+}
+
+/// The specification with the scale of a robust loss, where it is to be chosen: from the residuals of least squares.
+fn with_scale(equation: &Equation, data: &Dataset, spec: &Spec, lanes: Lanes, team: &dyn Team) -> Option<Spec> {
+    let factor = losses::kind(&spec.loss)?.scale_factor().filter(|_| spec.loss.number("delta").is_none());
+    let Some(factor) = factor else { return Some(spec.clone()) };
+    let squares = least_squares(spec);
     let curve = Curve::new(equation.clone(), &squares, data, lanes)?;
     let starts: Vec<Vec<f64>> = starts(equation, spec, data).iter().map(|all| curve.coordinates(all)).collect();
     let first = best_of(&curve, &squares, &starts, team)?;

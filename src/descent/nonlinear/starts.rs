@@ -15,8 +15,8 @@ pub(super) fn starts(equation: &Equation, spec: &Spec, data: &Dataset) -> Vec<Ve
     let said = |parameter: &Parameter| match &spec.start {
         Start::At(values) => {
             let given = values.iter().find(|(name, _)| *name == parameter.name).map(|(_, value)| *value);
-            // What is left out of a map of starts starts at 0.
-            given.or(parameter.start).or(Some(0.0))
+            // What is left out of a map of starts starts at 0, but a ready-made curve guesses it.
+            given.or(parameter.start).or(equation.is_written.then_some(0.0))
         }
         _ => parameter.start,
     };

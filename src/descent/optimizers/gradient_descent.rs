@@ -121,7 +121,7 @@ impl Method for GradientDescent {
         if word == Some("exact") && (shape != Shape::Quadratic || is_curve(&spec.model)) {
             return unsuited(
                 "learning_rate",
-                "exact is for the squared error; wolfe searches along the gradient of others",
+                "exact is for squares of what is linear in its coefficients; wolfe searches along the gradient of others",
             );
         }
         let kinked = spec.penalty.l1 > 0.0 || !spec.bounds.is_empty();

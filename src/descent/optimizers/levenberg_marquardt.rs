@@ -19,6 +19,8 @@ use super::{Advance, Method, Optimizer, Position, Setting, scale, stored, unsuit
 
 /// Trials of one step.
 const TRIALS_MAX: usize = 60;
+/// Halvings of a step that leads out of the objective's domain.
+const HALVINGS_MAX: usize = 12;
 /// The damping of the first step, in units of the scaled columns' squared norms.
 const DAMPING_START: f64 = 1e-3;
 /// Dampings below this are rounding.
@@ -183,6 +185,11 @@ impl Step<'_> {
     }
 }
 
+/// A place after a part of a move.
+fn moved(at: &[f64], moves: &[f64], part: f64) -> Vec<f64> {
+    at.iter().zip(moves).map(|(value, d)| part.mul_add(*d, *value)).collect()
+}
+
 /// The solution of a triangular system, with 0 for what hardly depends on its row.
 fn back_substitute(r: &Matrix, z: &[f64]) -> Vec<f64> {
     let p = z.len();
@@ -211,6 +218,20 @@ impl Running {
         let mut gradient = vec![0.0; at.len()];
         let evaluation = objective.evaluate(&at, &mut gradient);
         Some((Position { at, gradient, evaluation }, tangent))
+    }
+
+    /// The position after a move, and the part of the move that was made: where the objective is not finite at its end, as
+    /// beyond the means that a likelihood allows, it is halved. Near such a wall this is affine scaling, since the curvature
+    /// of a likelihood grows there.
+    fn within_domain(objective: &dyn Objective, at: &[f64], moves: &[f64]) -> Option<(Position, f64)> {
+        let mut part = 1.0;
+        for _ in 0..HALVINGS_MAX {
+            if let Some((position, _)) = Self::trial(objective, moved(at, moves, part)) {
+                return Some((position, part));
+            }
+            part *= 0.5;
+        }
+        None
     }
 
     /// The end of the descent: an optimum where hardly anything of the residual lies along the columns.
@@ -254,15 +275,17 @@ impl Optimizer for Running {
             if promised <= noise || promised.is_nan() {
                 break;
             }
-            let to: Vec<f64> = here.at.iter().zip(&moves).map(|(value, d)| value + d).collect();
-            if to == here.at {
+            if moved(&here.at, &moves, 1.0) == here.at {
                 break;
             }
-            if let Some((position, _)) = Self::trial(objective, to) {
+            if let Some((position, part)) = Self::within_domain(objective, &here.at, &moves) {
                 let fall = before - position.evaluation.objective();
-                if fall > DECREASE * promised {
-                    let gain = 2.0f64.mul_add(fall / promised, -1.0);
-                    self.damping = (self.damping * (1.0 - gain * gain * gain).max(1.0 / 3.0)).max(DAMPING_MIN);
+                if fall > DECREASE * part * promised {
+                    // A step that was cut short says nothing of the damping.
+                    if same(part, 1.0) {
+                        let gain = 2.0f64.mul_add(fall / promised, -1.0);
+                        self.damping = (self.damping * (1.0 - gain * gain * gain).max(1.0 / 3.0)).max(DAMPING_MIN);
+                    }
                     self.factor = 2.0;
                     *here = position;
                     return Advance::Evaluated;
@@ -276,7 +299,7 @@ impl Optimizer for Running {
         }
         // What can still be gained does not show in the objective: the slopes decide.
         let moves = step.solve(0.0);
-        let to: Vec<f64> = here.at.iter().zip(&moves).map(|(value, d)| value + d).collect();
+        let to = moved(&here.at, &moves, 1.0);
         if to == here.at {
             return Self::end(objective, offset, here);
         }
