@@ -114,6 +114,10 @@ impl Objective for Curved<'_> {
         largest_cosine(&slopes, &norms, evaluation.objective().abs(), self.floor())
     }
 
+    fn has_walls(&self) -> bool {
+        matches!(self.curve.shape, Shape::Likelihood | Shape::UnboundedLikelihood)
+    }
+
     fn is_given_up(&self) -> bool {
         self.team.abandoned() || self.team.expired()
     }

@@ -103,6 +103,10 @@ pub(super) trait Objective {
     fn tangent(&self, _at: &[f64]) -> Option<Tangent> {
         None
     }
+    /// Whether there are places near any other where the objective has no value, as beyond the means of a likelihood.
+    fn has_walls(&self) -> bool {
+        false
+    }
     /// Whether nobody waits for a step any more, so that a method that takes long for one can leave it.
     fn is_given_up(&self) -> bool {
         false

@@ -171,17 +171,19 @@ impl Step<'_> {
     /// The norm of z along the columns that may move.
     fn offset(&self) -> f64 {
         let held = self.held();
-        if held.iter().all(Option::is_none) {
-            return self.lanes.dot(&self.tangent.z, &self.tangent.z).sqrt();
-        }
         let p = self.at.len();
         let free: Vec<usize> = (0..p).filter(|k| held[*k].is_none()).collect();
         let mut block: Vec<f64> = free.iter().flat_map(|k| self.tangent.r.column(*k).to_vec()).collect();
         block.extend(&self.tangent.z);
         let mut triangle = Triangle::empty(free.len() + 1);
         triangle.absorb(self.lanes, &mut block, p);
-        let z = triangle.z();
-        self.lanes.dot(&z, &z).sqrt()
+        // A row whose column depends on those before it is rounding: no move changes what stands in it.
+        let r = triangle.r();
+        let reached = triangle.z().into_iter().enumerate().filter(|(k, _)| {
+            let column = &r.column(*k)[..=*k];
+            r.at(*k, *k).abs() > ROUNDING * self.lanes.dot(column, column).sqrt()
+        });
+        reached.map(|(_, z)| z * z).sum::<f64>().sqrt()
     }
 }
 
@@ -225,7 +227,7 @@ impl Running {
     /// of a likelihood grows there.
     fn within_domain(objective: &dyn Objective, at: &[f64], moves: &[f64]) -> Option<(Position, f64)> {
         let mut part = 1.0;
-        for _ in 0..HALVINGS_MAX {
+        for _ in 0..if objective.has_walls() { HALVINGS_MAX } else { 1 } {
             if let Some((position, _)) = Self::trial(objective, moved(at, moves, part)) {
                 return Some((position, part));
             }
