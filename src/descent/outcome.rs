@@ -266,6 +266,8 @@ pub struct Divergence {
     pub loss: Option<f64>,
     /// The largest fixed step for which the method is stable.
     pub max_stable_learning_rate: Option<f64>,
+    /// The row without a finite value where it ran away, where one is.
+    pub row: Option<u64>,
     /// What to ask for instead.
     pub suggestion: Option<Suggestion>,
     /// For a person.

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use super::same::same;
+
 /// One end of a numeric range.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Bound {
@@ -141,7 +143,8 @@ impl Parameter {
 
     /// Whether it is estimated.
     pub fn is_free(&self) -> bool {
-        !self.fixed && self.expr.is_none()
+        // A range of one value leaves nothing to estimate.
+        !self.fixed && self.expr.is_none() && !same(self.min, self.max)
     }
 }
 

@@ -206,6 +206,11 @@ pub fn run_with(
         Outcome::NonFinite { row: Some(row) } => {
             Outcome::NonFinite { row: parts.training.get(row as usize).map(|row| *row as u64) }
         }
+        Outcome::Diverged(mut divergence) => {
+            let all = |row: u64| parts.training.get(row as usize).map(|row| *row as u64);
+            divergence.row = divergence.row.and_then(all);
+            Outcome::Diverged(divergence)
+        }
         outcome => outcome,
     }
 }
@@ -303,6 +308,8 @@ fn norm(lanes: Lanes, vector: &[f64]) -> f64 {
 /// The iterate that ran away: its iteration and, in the point, the last finite one.
 pub(super) struct RanAway {
     iteration: u64,
+    /// Where it is.
+    pub(super) at: Vec<f64>,
 }
 
 /// Descends from `point` until a rule, the observer or a divergence ends it. `point` is the last finite iterate.
@@ -343,10 +350,11 @@ pub(super) fn descend(
         }
         let finite = point.is_finite();
         if !finite || point.here.evaluation.loss > loss_max {
+            let at = point.here.at.clone();
             if !finite {
                 point.here = before;
             }
-            return Err(RanAway { iteration: point.iteration + 1 });
+            return Err(RanAway { iteration: point.iteration + 1, at });
         }
         point.iteration += 1;
         if !due {
@@ -354,8 +362,8 @@ pub(super) fn descend(
                 // What is reported of the last point is about that point.
                 point.here.evaluation = objective.evaluate(&point.here.at, &mut point.here.gradient);
                 point.judge_here();
-                let iteration = point.iteration;
-                return if point.is_finite() { Ok(reason) } else { Err(RanAway { iteration }) };
+                let (iteration, at) = (point.iteration, point.here.at.clone());
+                return if point.is_finite() { Ok(reason) } else { Err(RanAway { iteration, at }) };
             }
             continue;
         }
@@ -427,6 +435,7 @@ pub(super) fn divergence(spec: &Spec, data: &Dataset, point: &Point<'_>, ran_awa
         loss: Some(loss).filter(|loss| loss.is_finite()),
         max_stable_learning_rate: bound,
         suggestion: Some(advice),
+        row: None,
         detail,
     }
 }

@@ -232,6 +232,7 @@ fn diverged(divergence: Divergence) -> FitError {
         coefficients: Some(named(&divergence.names, &divergence.coefficients)),
         loss: divergence.loss.and_then(finite),
         max_stable_learning_rate: divergence.max_stable_learning_rate.and_then(finite),
+        row: divergence.row,
         suggestion: divergence.suggestion.map(patch),
         ..error("diverged", divergence.detail)
     }

@@ -227,3 +227,32 @@ async fn a_search_ends_with_its_time_and_keeps_what_it_found() {
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     assert_eq!(fit["result"]["stop_reason"], "max_seconds", "{fit}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_descent_that_runs_away_names_the_row_that_has_no_value() {
+    let app = spawn_app().await;
+    let posted = json!({"data": {"x": [1, 2, 500], "y": [1, 2, 3]},
+        "model": {"kind": "formula", "formula": "exp(a*x)", "parameters": {"a": 0}},
+        "optimizer": {"kind": "gradient_descent", "learning_rate": 0.01}});
+    let error = app.fitted(&posted).await["error"].clone();
+    assert_eq!((&error["code"], &error["row"], &error["iteration"]), (&json!("diverged"), &json!(2), &json!(1)));
+    assert_eq!(error["coefficients"], json!({"a": 0.0}), "the last finite iterate");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_are_fitted_from_starts_that_a_poisson_law_allows() {
+    let app = spawn_app().await;
+    let x: Vec<f64> = (0..40).map(|row| f64::from(row) / 2.0).collect();
+    // Zeros below the step: a least-squares curve dips below 0 there, where no Poisson mean is.
+    let y: Vec<f64> = x
+        .iter()
+        .enumerate()
+        .map(|(row, x)| {
+            if *x < 7.0 { 0.0 } else { (13.0 / (1.0 + (10.0 - x).exp()) + (row * 7 % 5) as f64 - 2.0).round().max(0.0) }
+        })
+        .collect();
+    let fit = app.fitted(&json!({"data": {"x": x, "y": y}, "model": "boltzmann", "loss": "poisson"})).await;
+    assert_eq!((&fit["status"], &fit["result"]["converged"]), (&json!("succeeded"), &json!(true)), "{fit}");
+    assert!((number(&fit["result"]["coefficients"]["top"]) - 13.0).abs() < 1.5, "{fit}");
+    assert!(number(&fit["result"]["metrics"]["log_likelihood"]) < 0.0);
+}

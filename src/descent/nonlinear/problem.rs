@@ -49,7 +49,11 @@ impl Curve {
         let loss = kind.build(&spec.loss, &about);
         let squares: f64 = (0..sample.rows()).map(|row| sample.weight(row) * sample.target()[row].powi(2)).sum();
         let plain = spec.penalty.l1 == 0.0 && spec.penalty.l2 == 0.0 && kind.shape() == Shape::Quadratic;
-        let base = equation.parameters.iter().map(|parameter| parameter.start.unwrap_or(0.0)).collect();
+        let base = equation
+            .parameters
+            .iter()
+            .map(|parameter| parameter.start.unwrap_or(parameter.min.max(0.0).min(parameter.max)))
+            .collect();
         let ranged = |k: &usize| {
             let parameter = &equation.parameters[tape.free().nth(*k).unwrap_or(0)];
             parameter.min > f64::NEG_INFINITY || parameter.max < f64::INFINITY

@@ -56,10 +56,12 @@ pub(in crate::descent) fn run(
     let (data, rows) = counting(data, spec);
     let judging = judging.map(|judging| counting(judging, spec).0);
     let fit = Fit { data: &data, judging: judging.as_ref(), equation: &equation, spec, team, how };
+    let among_all = |row: u64| rows.as_ref().and_then(|rows| rows.get(row as usize)).map_or(row, |row| *row as u64);
     match fit.run(resume, observer) {
-        Outcome::NonFinite { row: Some(row) } => {
-            let all = rows.as_ref().and_then(|rows| rows.get(row as usize)).map_or(row, |row| *row as u64);
-            Outcome::NonFinite { row: Some(all) }
+        Outcome::NonFinite { row: Some(row) } => Outcome::NonFinite { row: Some(among_all(row)) },
+        Outcome::Diverged(mut divergence) => {
+            divergence.row = divergence.row.map(among_all);
+            Outcome::Diverged(divergence)
         }
         Outcome::Stopped(mut report) => {
             if let (Some(rows), Some(diagnostics)) = (&rows, &mut report.diagnostics) {
@@ -194,7 +196,16 @@ impl Fit<'_> {
         let reason = loop {
             let reason = match descend(&objective, &mut point, spec, loss_max, !resumed, observer) {
                 Ok(reason) => reason,
-                Err(ran_away) => return Outcome::Diverged(Box::new(divergence(spec, self.data, &point, &ran_away))),
+                Err(ran_away) => {
+                    let uniforms = curve.uniforms(&ran_away.at);
+                    let row = curve.sample.first_not_finite(&curve.tape, &uniforms, curve.loss.as_ref());
+                    let mut divergence = divergence(spec, self.data, &point, &ran_away);
+                    if let Some(row) = row {
+                        divergence.detail.push_str(": the formula has no finite value for a row of the data");
+                        divergence.row = Some(row);
+                    }
+                    return Outcome::Diverged(Box::new(divergence));
+                }
             };
             resumed = true;
             let Some(end) = self.rescue(&curve, &point, reason, &first) else { break reason };

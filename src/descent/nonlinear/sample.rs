@@ -286,6 +286,10 @@ impl Sample {
 
     /// The first row whose value, slopes or loss are not finite.
     pub(super) fn first_not_finite(&self, tape: &Tape, uniforms: &Uniforms, loss: &dyn Loss) -> Option<u64> {
+        if uniforms.parameters().iter().any(|value| !value.is_finite()) {
+            // A tie is at fault, not a row.
+            return None;
+        }
         let mut room = tape.workspace();
         let mut value = [0.0];
         (0..self.rows()).find_map(|row| {

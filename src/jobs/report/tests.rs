@@ -58,6 +58,7 @@ fn a_divergence_says_what_to_post_instead_as_a_merge_patch() {
         coefficients: vec![1e200, f64::INFINITY],
         loss: Some(f64::INFINITY),
         max_stable_learning_rate: Some(0.0625),
+        row: None,
         suggestion: Some(Suggestion { optimizer, max_iterations: Some(500), gradient_tolerance: None }),
         detail: "the loss grew".to_owned(),
     };
