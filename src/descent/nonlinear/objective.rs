@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use super::problem::Curve;
 use crate::descent::Team;
+use crate::descent::boxed::{self, Quadratic};
 use crate::descent::losses::Shape;
 use crate::descent::matrix::{Matrix, Whitening};
 use crate::descent::objective::{Evaluation, Kinks, Lines, Objective, Tangent, largest_cosine};
@@ -27,6 +28,46 @@ impl<'a> Curved<'a> {
     fn chain(&self, slopes: &[f64], weight: f64, gradient: &mut [f64]) {
         for ((to, slope), unit) in gradient.iter_mut().zip(slopes).zip(&self.curve.units) {
             *to = slope * unit / weight;
+        }
+    }
+
+    /// Replaces the linear parameters by their best values for the others, within their ranges; where least squares says
+    /// nothing of them, as with other losses, nothing happens. For looking at places, not for the last digits.
+    pub(super) fn settle(&self, at: &mut [f64]) {
+        let Curve { sample, tape, units, kinks, .. } = self.curve;
+        let linear = self.curve.settled();
+        if linear.is_empty() || kinks.lower.is_empty() {
+            self.project(at);
+            return;
+        }
+        let mut zeroed = at.to_vec();
+        linear.iter().for_each(|k| zeroed[*k] = 0.0);
+        let Some(triangle) = sample.linear(tape, &self.curve.uniforms(&zeroed), linear, self.team) else { return };
+        let lanes = sample.lanes;
+        let (mut r, z) = (triangle.r(), triangle.z());
+        let norms: Vec<f64> =
+            (0..r.columns()).map(|k| lanes.dot(r.column(k), r.column(k)).sqrt().max(f64::MIN_POSITIVE)).collect();
+        for (k, norm) in norms.iter().enumerate() {
+            r.column_mut(k).iter_mut().for_each(|value| *value /= norm);
+        }
+        let hessian =
+            Matrix::from_columns(r.columns(), (0..r.columns()).map(|k| r.transposed_times(lanes, r.column(k))));
+        // In units in which every column has length 1.
+        let scaled = |ends: &[f64]| -> Vec<f64> {
+            linear.iter().zip(&norms).map(|(k, norm)| ends[*k] * units[*k] * norm).collect()
+        };
+        let (lower, upper) = (scaled(&kinks.lower), scaled(&kinks.upper));
+        let from: Vec<f64> = lower.iter().zip(&upper).map(|(low, high)| 0.0f64.max(*low).min(*high)).collect();
+        let slopes = hessian.times(lanes, &from);
+        let gradient: Vec<f64> =
+            slopes.iter().zip(r.transposed_times(lanes, &z)).map(|(slope, image)| slope - image).collect();
+        let problem =
+            Quadratic { hessian: &hessian, gradient: &gradient, at: &from, l1: &[], lower: &lower, upper: &upper };
+        for ((k, value), norm) in linear.iter().zip(boxed::minimise(lanes, &problem)).zip(&norms) {
+            let value = kinks.clip(*k, value / (norm * units[*k]));
+            if value.is_finite() {
+                at[*k] = value;
+            }
         }
     }
 

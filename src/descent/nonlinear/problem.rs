@@ -133,6 +133,12 @@ impl Curve {
         self.uniforms(at).parameters().to_vec()
     }
 
+    /// The free parameters that least squares can solve for within their ranges; none where the objective is another.
+    pub(super) fn settled(&self) -> &[usize] {
+        let plain = self.penalty.l1 == 0.0 && self.penalty.l2 == 0.0 && self.shape == Shape::Quadratic;
+        if plain { self.tape.linear() } else { &[] }
+    }
+
     /// Holds a fixed parameter at another value.
     pub(super) fn set(&mut self, index: usize, value: f64) {
         self.base[index] = value;

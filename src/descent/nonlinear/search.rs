@@ -8,6 +8,7 @@
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
 
+use super::objective::Curved;
 use super::problem::Curve;
 use super::starts::{place, uniform};
 use crate::descent::aside::{self, Quiet, Silent};
@@ -24,7 +25,7 @@ const STEPS_MAX: u64 = 500;
 /// Guessed starts that are descended from.
 const GUESSES: usize = 6;
 /// Places that are looked at for each descent.
-const LOOKS: usize = 48;
+const LOOKS: usize = 128;
 /// Places along one coordinate.
 const ALONG: usize = 64;
 
@@ -124,8 +125,8 @@ fn all(curve: &Curve, spec: &Spec, starts: &[Vec<f64>], from: usize, team: &dyn 
 }
 
 /// The objective at a place with the linear parameters solved for, and that place.
-fn look(objective: &dyn Objective, mut at: Vec<f64>) -> Option<(f64, Vec<f64>)> {
-    objective.project(&mut at);
+fn look(objective: &Curved<'_>, mut at: Vec<f64>) -> Option<(f64, Vec<f64>)> {
+    objective.settle(&mut at);
     let value = objective.value(&at).objective();
     value.is_finite().then_some((value, at))
 }
@@ -190,7 +191,7 @@ fn hypercube(seed: u64, count: usize, width: usize) -> Vec<Vec<f64>> {
 
 /// Better places along each coordinate that is not solved for, the best first.
 fn along(curve: &Curve, end: &End, team: &dyn Team) -> Option<Vec<Vec<f64>>> {
-    let coordinates: Vec<usize> = (0..end.at.len()).filter(|k| !curve.solved.contains(k)).collect();
+    let coordinates: Vec<usize> = (0..end.at.len()).filter(|k| !curve.settled().contains(k)).collect();
     let start = curve.free(&end.at);
     let found = aside::all(team, coordinates.len(), &|index| {
         let k = coordinates[index];
