@@ -1,8 +1,8 @@
 //! Several descents to a curve, of which the best counts: from places that the data suggests, or from a Latin hypercube.
 //!
 //! A descent is dear, a look is cheap: of many places in the hypercube the lowest ones that lie apart are descended from.
-//! Then the best end is improved a coordinate at a time: the objective is looked at along the coordinate's range, the
-//! linear parameters solved for at each place, and the lowest place is descended from. Sums of alike terms (waves, peaks,
+//! Then the best end is improved one or two coordinates at a time: the objective is looked at over their ranges, the
+//! linear parameters solved for at each place, and the lowest places are descended from. Sums of alike terms (waves, peaks,
 //! decays) often end with one term right and the other not, and this is what puts the other right.
 
 use rand_core::{Rng, SeedableRng};
@@ -28,6 +28,11 @@ const GUESSES: usize = 6;
 const LOOKS: usize = 128;
 /// Places along one coordinate.
 const ALONG: usize = 64;
+/// Places over pairs of coordinates, all together and for one pair at least.
+const OVER_PAIRS: usize = 1_536;
+const OVER_PAIR_MIN: usize = 8;
+/// Descents from better places around one end.
+const ROUND: usize = 2;
 
 /// What the descents found.
 pub(super) struct Found {
@@ -92,16 +97,16 @@ pub(super) fn best_of(curve: &Curve, spec: &Spec, starts: &[Vec<f64>], team: &dy
 /// Descends `restarts.count` times. Nothing if the team gave up.
 pub(super) fn search(curve: &Curve, spec: &Spec, restarts: Restarts, first: &[f64], team: &dyn Team) -> Option<Found> {
     let count = restarts.count.max(1) as usize;
-    // The first descent is the given one; about a third of the others improve the best end.
-    let improving = (count - 1) / 3;
+    // The first descent is the given one; about half of the others improve the best end.
+    let improving = (count - 1) / 2;
     let mut starts = vec![first.to_vec()];
     starts.extend(lowest(curve, spec, count - improving - 1, first, team)?);
     let mut ends = all(curve, spec, &starts, 0, team)?;
     let mut tried = 0;
     while tried < improving {
         let Some(best) = ends.iter().min_by(|a, b| a.objective.total_cmp(&b.objective)) else { break };
-        let mut along = along(curve, best, team)?;
-        along.truncate(improving - tried);
+        let mut along = along(curve, spec.seed ^ tried as u64, best, team)?;
+        along.truncate(ROUND.min(improving - tried));
         if along.is_empty() {
             break;
         }
@@ -189,21 +194,30 @@ fn hypercube(seed: u64, count: usize, width: usize) -> Vec<Vec<f64>> {
     (0..count).map(|index| columns.iter().map(|column| column[index]).collect()).collect()
 }
 
-/// Better places along each coordinate that is not solved for, the best first.
-fn along(curve: &Curve, end: &End, team: &dyn Team) -> Option<Vec<Vec<f64>>> {
+/// Better places along each coordinate that is not solved for, and over each pair of them, the best first.
+fn along(curve: &Curve, seed: u64, end: &End, team: &dyn Team) -> Option<Vec<Vec<f64>>> {
     let coordinates: Vec<usize> = (0..end.at.len()).filter(|k| !curve.settled().contains(k)).collect();
+    let alone = coordinates.iter().map(|k| vec![*k]);
+    let pairs = coordinates.iter().enumerate().flat_map(|(at, k)| coordinates[at + 1..].iter().map(|l| vec![*k, *l]));
+    let moved: Vec<Vec<usize>> = alone.chain(pairs).collect();
+    let pair_count = moved.len() - coordinates.len();
+    let over_pair = (OVER_PAIRS / pair_count.max(1)).max(OVER_PAIR_MIN);
     let start = curve.free(&end.at);
-    let found = aside::all(team, coordinates.len(), &|index| {
-        let k = coordinates[index];
-        let parameter = &curve.equation.parameters[curve.tape.free().nth(k)?];
+    let found = aside::all(team, moved.len(), &|index| {
+        let moved = &moved[index];
+        let count = if moved.len() == 1 { ALONG } else { over_pair };
+        let parts = hypercube(seed ^ index as u64, count, moved.len());
         let objective = curve.objective(&Alone);
-        let looks = (0..ALONG).filter_map(|step| {
-            let part = (step as f64 + 0.5) / ALONG as f64;
+        let looks = parts.iter().filter_map(|parts| {
             let mut at = end.at.clone();
-            at[k] = place(parameter, start[k], part) / curve.units[k];
+            let mut far = false;
+            for (k, part) in moved.iter().zip(parts) {
+                let parameter = &curve.equation.parameters[curve.tape.free().nth(*k)?];
+                at[*k] = place(parameter, start[*k], *part) / curve.units[*k];
+                far |= (at[*k] - end.at[*k]).abs() > 1e-3 * end.at[*k].abs();
+            }
             // What leads back to where it came from is nothing new.
-            let near = (at[k] - end.at[k]).abs() <= 1e-3 * end.at[k].abs();
-            if near { None } else { look(&objective, at) }
+            if far { look(&objective, at) } else { None }
         });
         looks.min_by(|a, b| a.0.total_cmp(&b.0))
     });
