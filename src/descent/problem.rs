@@ -173,30 +173,6 @@ impl Problem {
         self.quadratic.penalty_in(&Chart::Data, self.design.basis.as_ref()) != super::objective::PenaltyForm::None
     }
 
-    /// The optimizer that was asked for.
-    pub(super) fn optimizer(&self, spec: &Spec) -> Option<Box<dyn Optimizer>> {
-        // Where the curvature has no bound, ten times its size near the optimum, or at coefficients 0, is a cautious guess.
-        let guess = 10.0 * self.design.mean_square_target().sqrt().max(1.0);
-        let curvature = match self.shape {
-            Shape::UnboundedLikelihood => Some(guess),
-            _ => self.loss.curvature_max(),
-        };
-        let spectrum =
-            || curvature.and_then(|most| self.spectrum_for(most)).unwrap_or(Spectrum { largest: 1.0, smallest: None });
-        let bounded = curvature.is_some();
-        let setting = Setting {
-            width: self.chart.width(self.design.basis.as_ref()) * self.design.outputs(),
-            rows: self.design.rows(),
-            seed: spec.seed,
-            max_iterations: spec.stop.max_iterations,
-            spectrum: if bounded { Some(&spectrum) } else { None },
-            quadratic: self.is_quadratic(),
-            curved: false,
-            unit: self.unit(),
-        };
-        Some(method(&spec.optimizer)?.build(&spec.optimizer, &setting))
-    }
-
     /// Coordinates → coefficients in data units, internal order.
     pub(super) fn internal(&self, at: &[f64]) -> Vec<f64> {
         let design = &self.design;
@@ -252,6 +228,29 @@ impl Ground for Problem {
         self.is_quadratic().then(|| self.spectrum()).flatten()
     }
 
+    fn optimizer(&self, spec: &Spec) -> Option<Box<dyn Optimizer>> {
+        // Where the curvature has no bound, ten times its size near the optimum, or at coefficients 0, is a cautious guess.
+        let guess = 10.0 * self.design.mean_square_target().sqrt().max(1.0);
+        let curvature = match self.shape {
+            Shape::UnboundedLikelihood => Some(guess),
+            _ => self.loss.curvature_max(),
+        };
+        let spectrum =
+            || curvature.and_then(|most| self.spectrum_for(most)).unwrap_or(Spectrum { largest: 1.0, smallest: None });
+        let bounded = curvature.is_some();
+        let setting = Setting {
+            width: self.chart.width(self.design.basis.as_ref()) * self.design.outputs(),
+            rows: self.design.rows(),
+            seed: spec.seed,
+            max_iterations: spec.stop.max_iterations,
+            spectrum: if bounded { Some(&spectrum) } else { None },
+            quadratic: self.is_quadratic(),
+            curved: false,
+            unit: self.unit(),
+        };
+        Some(method(&spec.optimizer)?.build(&spec.optimizer, &setting))
+    }
+
     fn objective<'a>(&'a self, team: &'a dyn Team) -> Box<dyn Objective + 'a> {
         self.cheapest(team)
     }
@@ -298,19 +297,23 @@ fn ranges(spec: &Spec, names: &[String], design: &Design) -> Vec<(f64, f64)> {
     models::to_internal_order(basis, &low).into_iter().zip(models::to_internal_order(basis, &high)).collect()
 }
 
-/// 1.4826 times the median absolute residual of the least-squares fit, which for normal errors is their standard
-/// deviation (Hampel 1974); the root mean square where that is 0, and 1 where there is no residual at all.
+/// The spread of the residuals of least squares, of the rows that count.
 fn spread(design: &Design, working: &[f64]) -> f64 {
     let predictions = design.predictions(working);
     let counted = predictions.iter().zip(design.target()).enumerate().filter(|(row, _)| design.weight(*row) > 0.0);
-    let mut residuals: Vec<f64> = counted.map(|(_, (x, y))| (x - y).abs()).collect();
-    if residuals.is_empty() {
+    let residuals = counted.map(|(_, (x, y))| (x - y).abs()).collect();
+    spread_of(residuals, 64.0 * f64::EPSILON * design.mean_square_target().sqrt())
+}
+
+/// 1.4826 times the median of the residuals' sizes, which for normal errors is their standard deviation (Hampel 1974); the
+/// root mean square where that is no more than `noise`, and 1 where there is no residual at all.
+pub(super) fn spread_of(mut sizes: Vec<f64>, noise: f64) -> f64 {
+    if sizes.is_empty() {
         return 1.0;
     }
-    let middle = residuals.len() / 2;
-    let (_, median, _) = residuals.select_nth_unstable_by(middle, f64::total_cmp);
+    let middle = sizes.len() / 2;
+    let (_, median, _) = sizes.select_nth_unstable_by(middle, f64::total_cmp);
     let robust = 1.4826 * *median;
-    let square = residuals.iter().map(|residual| residual * residual).sum::<f64>() / residuals.len() as f64;
-    let noise = 64.0 * f64::EPSILON * design.mean_square_target().sqrt();
+    let square = sizes.iter().map(|size| size * size).sum::<f64>() / sizes.len() as f64;
     [robust, square.sqrt()].into_iter().find(|spread| *spread > noise && spread.is_finite()).unwrap_or(1.0)
 }

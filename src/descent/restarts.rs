@@ -3,13 +3,13 @@
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
 
-use super::aside::{self, Silent};
+use super::Team;
+use super::aside::{self, Quiet, Silent};
 use super::outcome::Minimum;
 use super::problem::Problem;
 use super::run::{Ground, Point, descend};
 use super::spec::{Restarts, Spec, Spread};
 use super::start::Normal;
-use super::{Alone, Team};
 
 /// Two ends count as one minimum if their objectives differ by no more than this part …
 const SAME_OBJECTIVE: f64 = 1e-6;
@@ -43,7 +43,7 @@ pub(super) fn search(
 ) -> Option<Found> {
     let count = restarts.count.max(1) as usize;
     let start = |index: usize| if index == 0 { first.to_vec() } else { drawn(problem, spec.seed, restarts, index) };
-    let ends = aside::all(team, count, &|index| one(problem, spec, &start(index), index, team));
+    let ends = aside::all(team, count, &|index| descent(problem, spec, &start(index), index, team));
     if team.abandoned() {
         return None;
     }
@@ -58,9 +58,11 @@ pub(super) fn search(
     Some(Found { start: best, minima: distinct(problem, &ends) })
 }
 
-fn one(problem: &Problem, spec: &Spec, start: &[f64], index: usize, team: &dyn Team) -> Option<End> {
-    let objective = problem.objective(&Alone);
-    let mut point = Point::new(problem, None, start.to_vec(), problem.optimizer(spec)?);
+/// Descends from here on the calling thread, unobserved.
+pub(super) fn descent(ground: &dyn Ground, spec: &Spec, start: &[f64], index: usize, team: &dyn Team) -> Option<End> {
+    let quiet = Quiet(team);
+    let objective = ground.objective(&quiet);
+    let mut point = Point::new(ground, None, start.to_vec(), ground.optimizer(spec)?);
     point.evaluate(objective.as_ref());
     if !point.is_finite() {
         return None;

@@ -41,6 +41,8 @@ pub(super) trait Ground: Sync {
     fn is_classifier(&self) -> bool;
     /// The spectrum that bounds a stable learning rate, where there is one: the objective is quadratic.
     fn stable_spectrum(&self) -> Option<Spectrum>;
+    /// The optimizer that was asked for.
+    fn optimizer(&self, spec: &Spec) -> Option<Box<dyn Optimizer>>;
     /// The objective in the cheapest representation that there is.
     fn objective<'a>(&'a self, team: &'a dyn Team) -> Box<dyn Objective + 'a>;
 }

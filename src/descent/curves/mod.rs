@@ -18,6 +18,7 @@ mod spots;
 #[cfg(test)]
 mod tests;
 
+use super::models::TARGET;
 use super::registry::{Choice, Descriptor, Domain, Fallback, Param};
 
 use rows::ROWS_MAX;
@@ -56,9 +57,6 @@ const FEATURE: Param = Param {
     fallback: Fallback::OnlyOtherColumn,
     meaning: "The column that predicts, `x` in the formula.",
 };
-
-const TARGET: Param =
-    Param { name: "target", domain: Domain::Column, fallback: Fallback::ColumnY, meaning: "The column to predict." };
 
 /// What may be said of the parameters of a curve.
 pub(in crate::descent) const PARAMETERS: Param = Param {

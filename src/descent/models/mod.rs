@@ -90,7 +90,7 @@ pub(super) trait Basis: Send + Sync {
 }
 
 /// What every model has to predict.
-const TARGET: Param =
+pub(super) const TARGET: Param =
     Param { name: "target", domain: Domain::Column, fallback: Fallback::ColumnY, meaning: "The column to predict." };
 
 /// The models that are no ready-made curves.

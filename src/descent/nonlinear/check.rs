@@ -1,6 +1,7 @@
 //! What can be said of a fit to a curve before it runs: its faults and its cost.
 
 use super::equation::{Equation, range};
+use super::search::looks_bytes;
 use crate::descent::plan::Estimate;
 use crate::descent::registry::Parameter;
 use crate::descent::spec::{Restarts, Spec, SpecError, Split, Spread, Start};
@@ -17,7 +18,11 @@ const SQUARED: std::ops::RangeInclusive<f64> = 1e-140..=1e150;
 pub(in crate::descent) fn resolve(mut spec: Spec, equation: &Equation) -> Spec {
     let blind = equation.is_written
         && spec.start == Start::Zeros
-        && equation.parameters.iter().all(|parameter| parameter.start.is_none());
+        && equation
+            .parameters
+            .iter()
+            .filter(|parameter| parameter.is_free())
+            .all(|parameter| parameter.start.is_none());
     if blind && spec.optimizer.kind == "auto" && spec.restarts.is_none() {
         spec.restarts = Some(Restarts { count: STARTS, spread: Spread::LatinHypercube });
     }
@@ -115,6 +120,7 @@ pub(in crate::descent) fn estimate(spec: &Spec, equation: &Equation, data: &Data
         .saturating_add(workspace.saturating_mul(threads + descents))
         .saturating_add((width + 1).saturating_mul(256 * 8).saturating_mul(threads + descents))
         .saturating_add((width + 1) * (width + 1) * 8 * (rows.div_ceil(8_192) + 32))
+        .saturating_add(spec.restarts.map_or(0, |restarts| looks_bytes(restarts.count, width)))
         .saturating_add(1 << 20);
     let n = rows as f64;
     let starts = spec.restarts.map_or(1.0, |restarts| restarts.count as f64 + 1.0);

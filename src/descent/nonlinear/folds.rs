@@ -3,7 +3,7 @@
 use super::problem::Curve;
 use super::run::{counting, ready};
 use super::search::descent;
-use crate::descent::aside;
+use crate::descent::aside::{self, Quiet};
 use crate::descent::outcome::ValidationReport;
 use crate::descent::problem::Problem;
 use crate::descent::report::{Counted, observations_of, of_predictions};
@@ -54,9 +54,9 @@ fn one(spec: &Spec, data: &Dataset, fold: usize, lanes: Lanes, team: &dyn Team) 
     let parts = parts(split, data.rows(), fold);
     let (training, _) = counting(&data.subset(&parts.training), spec);
     let equation = models::equation(&spec.model)?;
-    let (curve, first) = ready(&equation, &training, spec, lanes, &Alone)?;
+    let (curve, first) = ready(&equation, &training, spec, lanes, &Quiet(team))?;
     let end = descent(&curve, spec, &first, 0, team)?;
-    if team.abandoned() {
+    if team.abandoned() || team.expired() {
         return None;
     }
     let judge = Curve::new(equation, spec, &data.subset(&parts.judging), lanes)?;

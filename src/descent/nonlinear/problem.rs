@@ -10,6 +10,7 @@ use crate::descent::formula::{Tape, Uniforms};
 use crate::descent::losses::{self, About, Loss, Shape};
 use crate::descent::objective::{Kinks, Objective, Spectrum};
 use crate::descent::optimizers::{Optimizer, Scaling, Setting, method, scaling};
+use crate::descent::registry::{Choice, Value};
 use crate::descent::run::Ground;
 use crate::descent::spec::{Penalty, Spec};
 use crate::descent::{Dataset, Lanes, Team};
@@ -45,7 +46,8 @@ impl Curve {
         let target = spec.model.text("target")?;
         let sample = Sample::new(&equation.columns, target, spec.weights.as_ref(), data, lanes)?;
         let kind = losses::kind(&spec.loss)?;
-        let about = About { classes: &[], class_sums: &[], outputs: 1, spread: spread(&sample), of_mean: true };
+        // The scale of a robust loss is chosen before: see `run`.
+        let about = About { classes: &[], class_sums: &[], outputs: 1, spread: 1.0, of_mean: true };
         let loss = kind.build(&spec.loss, &about);
         let squares: f64 = (0..sample.rows()).map(|row| sample.weight(row) * sample.target()[row].powi(2)).sum();
         let plain = spec.penalty.l1 == 0.0 && spec.penalty.l2 == 0.0 && kind.shape() == Shape::Quadratic;
@@ -162,21 +164,6 @@ impl Curve {
         Curved::new(self, team)
     }
 
-    /// The optimizer that was asked for.
-    pub(super) fn optimizer(&self, spec: &Spec) -> Option<Box<dyn Optimizer>> {
-        let setting = Setting {
-            width: self.tape.width(),
-            rows: self.sample.rows(),
-            seed: spec.seed,
-            max_iterations: spec.stop.max_iterations,
-            spectrum: None,
-            quadratic: false,
-            curved: true,
-            unit: 1.0,
-        };
-        Some(method(&spec.optimizer)?.build(&spec.optimizer, &setting))
-    }
-
     /// The smooth penalty at these coordinates, its slopes added to `gradient`.
     pub(super) fn add_penalty(&self, at: &[f64], gradient: &mut [f64]) -> f64 {
         let mut sum = 0.0;
@@ -188,6 +175,14 @@ impl Curve {
             }
         }
         sum
+    }
+
+    /// The loss that was asked for, with the scale that was chosen for it.
+    pub(super) fn loss_as_chosen(&self, spec: &Spec) -> Choice {
+        match self.delta {
+            Some(delta) => spec.loss.clone().with("delta", Value::Number(delta)),
+            None => spec.loss.clone(),
+        }
     }
 
     /// Whether a loss is that of an exact fit: what is left is rounding.
@@ -222,19 +217,21 @@ impl Ground for Curve {
         None
     }
 
+    fn optimizer(&self, spec: &Spec) -> Option<Box<dyn Optimizer>> {
+        let setting = Setting {
+            width: self.tape.width(),
+            rows: self.sample.rows(),
+            seed: spec.seed,
+            max_iterations: spec.stop.max_iterations,
+            spectrum: None,
+            quadratic: false,
+            curved: true,
+            unit: 1.0,
+        };
+        Some(method(&spec.optimizer)?.build(&spec.optimizer, &setting))
+    }
+
     fn objective<'a>(&'a self, team: &'a dyn Team) -> Box<dyn Objective + 'a> {
         Box::new(Curve::objective(self, team))
     }
-}
-
-/// 1.4826 times the median absolute deviation from the median, for the scale of a robust loss where nothing better is known.
-fn spread(sample: &Sample) -> f64 {
-    let mut values = sample.target().to_vec();
-    let middle = values.len() / 2;
-    values.sort_by(f64::total_cmp);
-    let median = values[middle];
-    let mut apart: Vec<f64> = values.iter().map(|value| (value - median).abs()).collect();
-    apart.sort_by(f64::total_cmp);
-    let (robust, largest) = (1.4826 * apart[middle], apart[apart.len() - 1]);
-    [robust, largest].into_iter().find(|spread| *spread > 0.0 && spread.is_finite()).unwrap_or(1.0)
 }

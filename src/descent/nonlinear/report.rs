@@ -274,11 +274,7 @@ impl Tangent {
             .with("features", Value::List(names))
             .with("target", Value::Text(target))
             .with("intercept", Value::Flag(false));
-        let loss = match curve.delta {
-            Some(delta) => spec.loss.clone().with("delta", Value::Number(delta)),
-            None => spec.loss.clone(),
-        };
-        let spec = plain(spec, model, loss);
+        let spec = plain(spec, model, curve.loss_as_chosen(spec));
         let offset: Arc<[f64]> = predictions.into();
         let problem = Problem::with_offset(&data, &spec, team, how, Some(offset)).ok()?;
         Some(Self { spec, problem })

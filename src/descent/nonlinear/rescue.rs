@@ -4,14 +4,13 @@
 use rand_core::SeedableRng;
 use rand_pcg::Pcg64;
 
+use super::identify::dependent;
 use super::problem::Curve;
 use super::search::descent;
 use super::starts::uniform;
 use crate::descent::Team;
 use crate::descent::aside;
 use crate::descent::losses::Shape;
-use crate::descent::matrix::{Matrix, Whitening};
-use crate::descent::objective::{Objective, Tangent};
 use crate::descent::outcome::StopReason;
 use crate::descent::restarts::End;
 use crate::descent::run::Point;
@@ -19,8 +18,6 @@ use crate::descent::spec::Spec;
 
 /// Descents from nearby.
 const NEARBY: usize = 32;
-/// Columns whose part outside the others is below this part of them count as dependent.
-const DEPENDENT: f64 = 1e-10;
 /// The part of the target's variance that an end has to explain not to count as a plateau.
 const EXPLAINED: f64 = 1e-3;
 /// The part of the objective by which two ends as good as each other may differ.
@@ -40,20 +37,7 @@ pub(super) fn is_suspicious(curve: &Curve, point: &Point<'_>, reason: StopReason
         return true;
     }
     let flat = curve.shape == Shape::Quadratic && evaluation.loss > (1.0 - EXPLAINED) * curve.variance();
-    flat || rank(curve, point) < curve.tape.width()
-}
-
-/// How many columns of the Jacobian are independent at a point.
-fn rank(curve: &Curve, point: &Point<'_>) -> usize {
-    let Some(Tangent { r, z, .. }) = curve.objective(&crate::descent::Alone).tangent(&point.here.at) else { return 0 };
-    let lanes = curve.sample.lanes;
-    let norms = (0..r.columns()).map(|k| lanes.dot(r.column(k), r.column(k)).sqrt());
-    let columns: Vec<Vec<f64>> = norms
-        .enumerate()
-        .map(|(k, norm)| r.column(k).iter().map(|value| if norm > 0.0 { value / norm } else { 0.0 }).collect())
-        .collect();
-    let scaled = Matrix::from_columns(r.rows(), columns);
-    Whitening::new(lanes, scaled, z, DEPENDENT, &|| false).rank()
+    flat || !dependent(curve, &point.here.at).lost.is_empty()
 }
 
 /// A better end that is reached from near `first`; nothing if there is none.

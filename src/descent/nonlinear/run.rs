@@ -9,7 +9,8 @@ use super::starts::starts;
 use crate::descent::losses::{self, Shape};
 use crate::descent::observer::{Checkpoint, Control, Observer};
 use crate::descent::outcome::{Minimum, Outcome, StopReason};
-use crate::descent::registry::Choice;
+use crate::descent::problem::spread_of;
+use crate::descent::registry::{Choice, Value};
 use crate::descent::restarts::End;
 use crate::descent::run::{DIVERGENCE_FACTOR, Ground, Judging, Point, descend, divergence, restore_best};
 use crate::descent::spec::Spec;
@@ -53,6 +54,7 @@ pub(in crate::descent) fn run(
     observer: &mut dyn Observer,
 ) -> Outcome {
     let Some(equation) = models::equation(&spec.model) else { return Outcome::NonFinite { row: None } };
+    let row_count = data.rows();
     let (data, rows) = counting(data, spec);
     let judging = judging.map(|judging| counting(judging, spec).0);
     let fit = Fit { data: &data, judging: judging.as_ref(), equation: &equation, spec, team, how };
@@ -66,7 +68,7 @@ pub(in crate::descent) fn run(
         Outcome::Stopped(mut report) => {
             if let (Some(rows), Some(diagnostics)) = (&rows, &mut report.diagnostics) {
                 for values in [&mut diagnostics.leverage, &mut diagnostics.cooks_distance] {
-                    let mut all = vec![0.0; rows.last().map_or(0, |last| last + 1)];
+                    let mut all = vec![0.0; row_count];
                     rows.iter().zip(values.iter()).for_each(|(row, value)| all[*row] = *value);
                     *values = all;
                 }
@@ -153,13 +155,9 @@ fn with_scale(equation: &Equation, data: &Dataset, spec: &Spec, lanes: Lanes, te
     let first = best_of(&curve, &squares, &starts, team)?;
     let at = descent(&curve, &squares, &first, 0, team).map_or(first, |end| end.at);
     let predictions = curve.sample.predictions(&curve.tape, &curve.uniforms(&at));
-    let mut apart: Vec<f64> = predictions.iter().zip(curve.sample.target()).map(|(x, y)| (x - y).abs()).collect();
-    apart.sort_by(f64::total_cmp);
-    let square = apart.iter().map(|r| r * r).sum::<f64>() / apart.len() as f64;
-    let noise = 64.0 * f64::EPSILON * curve.target_norm;
-    let robust = 1.4826 * apart[apart.len() / 2];
-    let spread = [robust, square.sqrt()].into_iter().find(|spread| *spread > noise && spread.is_finite());
-    let loss = spec.loss.clone().with("delta", crate::descent::Value::Number(factor * spread.unwrap_or(1.0)));
+    let residuals = predictions.iter().zip(curve.sample.target()).map(|(x, y)| (x - y).abs()).collect();
+    let spread = spread_of(residuals, 64.0 * f64::EPSILON * curve.target_norm);
+    let loss = spec.loss.clone().with("delta", Value::Number(factor * spread));
     Some(Spec { loss, ..spec.clone() })
 }
 
@@ -240,7 +238,8 @@ impl Fit<'_> {
         if !by_itself || !is_own || point.stage >= STAGES_MAX || !is_suspicious(curve, point, reason) {
             return None;
         }
-        let mut plain = Curve::new(self.equation.clone(), spec, self.data, self.how.0);
+        let spec_as_chosen = Spec { loss: curve.loss_as_chosen(spec), ..spec.clone() };
+        let mut plain = Curve::new(self.equation.clone(), &spec_as_chosen, self.data, self.how.0);
         plain.iter_mut().for_each(|plain| plain.solved.clear());
         better(curve, plain.as_ref(), spec, first, point.here.evaluation.objective(), team)
     }

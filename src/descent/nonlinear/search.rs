@@ -11,12 +11,11 @@ use rand_pcg::Pcg64;
 use super::objective::Curved;
 use super::problem::Curve;
 use super::starts::{place, uniform};
-use crate::descent::aside::{self, Quiet, Silent};
+use crate::descent::aside;
 use crate::descent::objective::Objective;
 use crate::descent::optimizers::first_order::shuffled;
 use crate::descent::outcome::Minimum;
-use crate::descent::restarts::{End, distinct};
-use crate::descent::run::{Point, descend};
+use crate::descent::restarts::{self, End, distinct};
 use crate::descent::spec::{Restarts, Spec};
 use crate::descent::{Alone, Team};
 
@@ -41,29 +40,19 @@ pub(super) struct Found {
     pub(super) minima: Vec<Minimum>,
 }
 
-/// Descends from here, unobserved.
+/// Descends from here, unobserved, and gives up where a good method has gone nowhere for long.
 pub(super) fn descent(curve: &Curve, spec: &Spec, start: &[f64], index: usize, team: &dyn Team) -> Option<End> {
     let mut spec = spec.clone();
     if spec.optimizer.kind == "levenberg_marquardt" {
         spec.stop.max_iterations = spec.stop.max_iterations.min(STEPS_MAX);
     }
-    let spec = &spec;
-    let quiet = Quiet(team);
-    let objective = curve.objective(&quiet);
-    let mut point = Point::new(curve, None, start.to_vec(), curve.optimizer(spec)?);
-    point.evaluate(&objective);
-    if !point.is_finite() {
-        return None;
-    }
-    let reason = descend(&objective, &mut point, spec, f64::INFINITY, false, &mut Silent(team)).ok()?;
-    let evaluation = point.here.evaluation;
-    evaluation.is_finite().then(|| End {
-        start: index,
-        objective: evaluation.objective(),
-        loss: evaluation.loss,
-        converged: reason.converged(),
-        at: point.here.at,
-    })
+    restarts::descent(curve, &spec, start, index, team)
+}
+
+/// Bytes that the places of a search hold at the same time.
+pub(super) fn looks_bytes(count: u64, width: u64) -> u64 {
+    // Parts of the ranges, and coordinates.
+    count.saturating_mul(LOOKS as u64).saturating_mul(width).saturating_mul(16)
 }
 
 /// The best of these starts, by where the descents from the lowest few of them end; nothing if the team gave up.
@@ -105,7 +94,7 @@ pub(super) fn search(curve: &Curve, spec: &Spec, restarts: Restarts, first: &[f6
     let mut tried = 0;
     while tried < improving {
         let Some(best) = ends.iter().min_by(|a, b| a.objective.total_cmp(&b.objective)) else { break };
-        let mut along = along(curve, spec.seed ^ tried as u64, best, team)?;
+        let mut along = along(curve, mixed(spec.seed, tried), best, team)?;
         along.truncate(ROUND.min(improving - tried));
         if along.is_empty() {
             break;
@@ -140,16 +129,19 @@ fn look(objective: &Curved<'_>, mut at: Vec<f64>) -> Option<(f64, Vec<f64>)> {
 fn lowest(curve: &Curve, spec: &Spec, count: usize, first: &[f64], team: &dyn Team) -> Option<Vec<Vec<f64>>> {
     let looks = LOOKS * count;
     let parts = hypercube(spec.seed, looks, first.len());
-    let places =
-        aside::all(team, looks, &|index| look(&curve.objective(&Alone), at_parts(curve, first, &parts[index])));
+    // A look is too short to be a task of its own.
+    let places = aside::all(team, count, &|task| {
+        let objective = curve.objective(&Alone);
+        let places = (task * LOOKS..(task + 1) * LOOKS).filter_map(|index| {
+            let (value, at) = look(&objective, at_parts(curve, first, &parts[index]))?;
+            Some((value, index, at))
+        });
+        Some(places.collect::<Vec<_>>())
+    });
     if team.abandoned() {
         return None;
     }
-    let mut found: Vec<(f64, usize, Vec<f64>)> = places
-        .into_iter()
-        .enumerate()
-        .filter_map(|(index, place)| place.map(|(value, at)| (value, index, at)))
-        .collect();
+    let mut found: Vec<(f64, usize, Vec<f64>)> = places.into_iter().flatten().flatten().collect();
     found.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     // Two starts in one corner would lead to one end.
     let apart = |a: usize, b: usize| {
@@ -182,6 +174,11 @@ fn at_parts(curve: &Curve, first: &[f64], parts: &[f64]) -> Vec<f64> {
     values.zip(&curve.units).map(|(value, unit)| value / unit).collect()
 }
 
+/// A seed of its own for each number.
+fn mixed(seed: u64, number: usize) -> u64 {
+    seed ^ (number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
 /// A Latin hypercube (McKay, Beckman & Conover 1979): each coordinate visits each of `count` cells once.
 fn hypercube(seed: u64, count: usize, width: usize) -> Vec<Vec<f64>> {
     let mut generator = Pcg64::seed_from_u64(seed);
@@ -206,7 +203,7 @@ fn along(curve: &Curve, seed: u64, end: &End, team: &dyn Team) -> Option<Vec<Vec
     let found = aside::all(team, moved.len(), &|index| {
         let moved = &moved[index];
         let count = if moved.len() == 1 { ALONG } else { over_pair };
-        let parts = hypercube(seed ^ index as u64, count, moved.len());
+        let parts = hypercube(mixed(seed, index), count, moved.len());
         let objective = curve.objective(&Alone);
         let looks = parts.iter().filter_map(|parts| {
             let mut at = end.at.clone();

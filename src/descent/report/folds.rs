@@ -1,7 +1,7 @@
 //! Cross-validation: a fit without each fold, judged on the rows that it left out.
 
 use super::metrics::{Counted, of_predictions};
-use crate::descent::aside::{self, Silent};
+use crate::descent::aside::{self, Quiet, Silent};
 use crate::descent::outcome::ValidationReport;
 use crate::descent::problem::Problem;
 use crate::descent::run::Ground;
@@ -62,13 +62,13 @@ fn one(spec: &Spec, data: &Dataset, fold: usize, how: (Lanes, Representation), t
     let problem = Problem::new(&training, spec, &Alone, how).ok()?;
     let mut first = problem.coordinates(&start::internal(&spec.start, spec.seed, &training, spec, &problem));
     if let Some(restarts) = spec.restarts.filter(|restarts| restarts.count > 1) {
-        first = crate::descent::restarts::search(&problem, spec, restarts, &first, &Alone)?.start;
+        first = crate::descent::restarts::search(&problem, spec, restarts, &first, &Quiet(team))?.start;
     }
     let objective = problem.objective(&Alone);
     let mut point = run::Point::new(&problem, None, first, problem.optimizer(spec)?);
     point.evaluate(objective.as_ref());
     let ended = run::descend(objective.as_ref(), &mut point, spec, f64::INFINITY, false, &mut Silent(team)).ok()?;
-    if ended == StopReason::Interrupted {
+    if matches!(ended, StopReason::Interrupted | StopReason::MaxSeconds) {
         return None;
     }
     let working = problem.working(&point.here.at);
