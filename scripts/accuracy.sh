@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 nist="$(cargo test --locked --test numerics nist -- --nocapture 2>/dev/null | grep -E '^[A-Za-z0-9]+: estimates' || true)"
 sets="$(cargo test --locked --test api sets::every_problem -- --nocapture 2>/dev/null | grep -E 'digits of' || true)"
 curves="$(cargo test --locked --test numerics nonlinear -- --nocapture 2>/dev/null | grep -oE '[A-Za-z0-9]+ start [0-9]+: estimates.*' || true)"
-seeds="$(cargo test --locked --test numerics -- --nocapture robust:: global:: 2>/dev/null | grep -oE '[A-Za-z]+: [0-9]+ of 100 seeds.*' || true)"
+seeds="$(cargo test --locked --test numerics -- --nocapture robust:: global:: 2>/dev/null | grep -oE '[A-Za-z_]+: [0-9]+ of 100 seeds.*' || true)"
 test -n "$nist" && test -n "$sets" && test -n "$curves" && test -n "$seeds"
 
 NIST="$nist" SETS="$sets" CURVES="$curves" SEEDS="$seeds" python3 - tests/numerics/sets > docs/ACCURACY.md <<'PY'
@@ -96,6 +96,7 @@ problems = {
     "Rows": ("Cauchy loss, two lines", "exact fits through rows"),
     "LatinHypercube": ("Cauchy loss, two lines", "Latin hypercube"),
     "sines": ("two sines", "Latin hypercube"),
+    "wide_sines": ("two sines, frequencies over two decades", "Latin hypercube"),
     "exponentials": ("two exponentials", "Latin hypercube"),
     "peaks": ("two overlapping peaks", "Latin hypercube"),
 }

@@ -38,6 +38,20 @@ const SINES: Family = Family {
     ],
 };
 
+/// The same where little is known: frequencies over two decades, heights that cannot change sign.
+const WIDE_SINES: Family = Family {
+    name: "wide_sines",
+    parameters: &[
+        Sought("a1", (0.0, 5.0), (0.5, 2.0), 1.0),
+        Sought("w1", (0.1, 10.0), (0.5, 2.2), 1.0),
+        Sought("p1", (0.0, TAU), (0.2, 6.0), 1.0),
+        Sought("a2", (0.0, 5.0), (0.5, 2.0), 1.0),
+        Sought("w2", (0.1, 10.0), (3.0, 6.0), 2.0),
+        Sought("p2", (0.0, TAU), (0.2, 6.0), 1.0),
+    ],
+    ..SINES
+};
+
 const EXPONENTIALS: Family = Family {
     name: "exponentials",
     formula: "a*exp(-b*x)+c*exp(-d*x)+e",
@@ -148,6 +162,11 @@ impl Family {
 #[test]
 fn restarts_find_two_sines_in_99_of_100_seeds() {
     SINES.assert_found();
+}
+
+#[test]
+fn restarts_find_two_sines_in_wide_ranges_in_99_of_100_seeds() {
+    WIDE_SINES.assert_found();
 }
 
 #[test]

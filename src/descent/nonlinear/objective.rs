@@ -31,30 +31,37 @@ impl<'a> Curved<'a> {
         }
     }
 
+    /// Least squares for these linear parameters, the others as they are: [R z] with columns of length 1, and the lengths
+    /// that they had.
+    fn normed(&self, at: &[f64], linear: &[usize]) -> Option<(Matrix, Vec<f64>, Vec<f64>)> {
+        let Curve { sample, tape, .. } = self.curve;
+        let mut zeroed = at.to_vec();
+        linear.iter().for_each(|k| zeroed[*k] = 0.0);
+        let triangle = sample.linear(tape, &self.curve.uniforms(&zeroed), linear, self.team)?;
+        let (mut r, lanes) = (triangle.r(), sample.lanes);
+        let norms: Vec<f64> = (0..r.columns()).map(|k| lanes.dot(r.column(k), r.column(k)).sqrt()).collect();
+        for (k, norm) in norms.iter().enumerate().filter(|(_, norm)| **norm > 0.0) {
+            r.column_mut(k).iter_mut().for_each(|value| *value /= norm);
+        }
+        Some((r, triangle.z(), norms))
+    }
+
     /// Replaces the linear parameters by their best values for the others, within their ranges; where least squares says
     /// nothing of them, as with other losses, nothing happens. For looking at places, not for the last digits.
     pub(super) fn settle(&self, at: &mut [f64]) {
-        let Curve { sample, tape, units, kinks, .. } = self.curve;
+        let Curve { sample, units, kinks, .. } = self.curve;
         let linear = self.curve.settled();
         if linear.is_empty() || kinks.lower.is_empty() {
             self.project(at);
             return;
         }
-        let mut zeroed = at.to_vec();
-        linear.iter().for_each(|k| zeroed[*k] = 0.0);
-        let Some(triangle) = sample.linear(tape, &self.curve.uniforms(&zeroed), linear, self.team) else { return };
+        let Some((r, z, norms)) = self.normed(at, linear) else { return };
         let lanes = sample.lanes;
-        let (mut r, z) = (triangle.r(), triangle.z());
-        let norms: Vec<f64> =
-            (0..r.columns()).map(|k| lanes.dot(r.column(k), r.column(k)).sqrt().max(f64::MIN_POSITIVE)).collect();
-        for (k, norm) in norms.iter().enumerate() {
-            r.column_mut(k).iter_mut().for_each(|value| *value /= norm);
-        }
         let hessian =
             Matrix::from_columns(r.columns(), (0..r.columns()).map(|k| r.transposed_times(lanes, r.column(k))));
         // In units in which every column has length 1.
         let scaled = |ends: &[f64]| -> Vec<f64> {
-            linear.iter().zip(&norms).map(|(k, norm)| ends[*k] * units[*k] * norm).collect()
+            linear.iter().zip(&norms).map(|(k, norm)| ends[*k] * units[*k] * norm.max(f64::MIN_POSITIVE)).collect()
         };
         let (lower, upper) = (scaled(&kinks.lower), scaled(&kinks.upper));
         let from: Vec<f64> = lower.iter().zip(&upper).map(|(low, high)| 0.0f64.max(*low).min(*high)).collect();
@@ -64,7 +71,7 @@ impl<'a> Curved<'a> {
         let problem =
             Quadratic { hessian: &hessian, gradient: &gradient, at: &from, l1: &[], lower: &lower, upper: &upper };
         for ((k, value), norm) in linear.iter().zip(boxed::minimise(lanes, &problem)).zip(&norms) {
-            let value = kinks.clip(*k, value / (norm * units[*k]));
+            let value = kinks.clip(*k, value / (norm.max(f64::MIN_POSITIVE) * units[*k]));
             if value.is_finite() {
                 at[*k] = value;
             }
@@ -187,21 +194,12 @@ impl Objective for Curved<'_> {
     }
 
     fn project(&self, at: &mut [f64]) -> bool {
-        let Curve { sample, tape, units, solved, .. } = self.curve;
+        let Curve { sample, units, solved, .. } = self.curve;
         if solved.is_empty() {
             return false;
         }
-        let mut zeroed = at.to_vec();
-        solved.iter().for_each(|k| zeroed[*k] = 0.0);
-        let Some(triangle) = sample.linear(tape, &self.curve.uniforms(&zeroed), solved, self.team) else {
-            return false;
-        };
+        let Some((r, z, norms)) = self.normed(at, solved) else { return false };
         let lanes = sample.lanes;
-        let (mut r, z) = (triangle.r(), triangle.z());
-        let norms: Vec<f64> = (0..r.columns()).map(|k| lanes.dot(r.column(k), r.column(k)).sqrt()).collect();
-        for (k, norm) in norms.iter().enumerate().filter(|(_, norm)| **norm > 0.0) {
-            r.column_mut(k).iter_mut().for_each(|value| *value /= norm);
-        }
         let whitening = Whitening::new(lanes, r, z, DEPENDENT, &|| false);
         let solution = whitening.from.times(lanes, &whitening.optimum);
         for ((k, value), norm) in solved.iter().zip(solution).zip(&norms) {

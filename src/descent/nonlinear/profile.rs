@@ -1,7 +1,6 @@
 //! Profile-likelihood intervals (Bates & Watts 1988, §6.1.2): the values of a parameter at which the fit of all others is
 //! not worse than the level allows. They follow the curve where the tangent does not, and may be open to one side.
 
-use super::equation::Equation;
 use super::problem::Curve;
 use super::search::descent;
 use crate::descent::losses::Shape;
@@ -21,12 +20,12 @@ const FAR: f64 = 1e4;
 
 /// The fit whose parameters are profiled.
 pub(super) struct Fitted<'a> {
-    pub(super) equation: &'a Equation,
     pub(super) data: &'a Dataset,
     pub(super) spec: &'a Spec,
     pub(super) lanes: Lanes,
     pub(super) curve: &'a Curve,
     pub(super) at: &'a [f64],
+    /// What was minimized, there.
     pub(super) objective: f64,
     /// Observations less parameters.
     pub(super) freedom: f64,
@@ -61,7 +60,7 @@ pub(super) fn profile(fitted: &Fitted<'_>, team: &dyn Team) -> Option<Result<End
     if team.abandoned() || team.expired() {
         return None;
     }
-    let mut out = vec![None; fitted.equation.parameters.len()];
+    let mut out = vec![None; fitted.curve.equation.parameters.len()];
     let mut known = Vec::with_capacity(ends.len());
     for end in ends {
         match end {
@@ -90,8 +89,8 @@ fn end(
     if !(error > 0.0 && error.is_finite() && rise > 0.0) {
         return Ok(None);
     }
-    let range = &fitted.equation.parameters[index];
-    let equation = fitted.equation.pinned(&[(index, estimate)]);
+    let range = &fitted.curve.equation.parameters[index];
+    let equation = fitted.curve.equation.pinned(&[(index, estimate)]);
     let spec = Spec { optimizer: Choice::named("levenberg_marquardt"), restarts: None, ..fitted.spec.clone() };
     let Some(mut curve) = Curve::new(equation, &spec, fitted.data, fitted.lanes) else { return Ok(None) };
     let mut all = estimates;

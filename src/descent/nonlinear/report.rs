@@ -7,20 +7,20 @@ use std::sync::Arc;
 use super::folds;
 use super::identify::{Dependent, dependent};
 use super::problem::Curve;
-use super::profile::{Better, Fitted, profile};
+use super::profile::{Better, Ends, Fitted, profile};
 use crate::descent::formula::Uniforms;
 use crate::descent::losses::Shape;
 use crate::descent::observer::Step;
 use crate::descent::outcome::{Inference, Minimum, Outcome, Predictor, Report, StopReason, ValidationReport, Warning};
 use crate::descent::problem::Problem;
 use crate::descent::registry::{Choice, Value};
-use crate::descent::report::{Counted, Estimates, estimates, observations_of, of_predictions};
+use crate::descent::report::{
+    Counted, Estimates, Standing, are_unknown, estimates, folds_after, judgement, observations_of, of_predictions,
+    tell_condition, tell_rows_dropped, told, warn,
+};
 use crate::descent::run::Point;
-use crate::descent::spec::{Covariance, Penalty, Spec, Split, Start, WeightKind};
-use crate::descent::{COVARIANCE_MAX, Dataset, Lanes, Representation, Team, losses, student};
-
-/// Condition numbers above which more than half of the digits of single parameters may be lost.
-const CONDITION_WARNED: f64 = 1e8;
+use crate::descent::spec::{Penalty, Spec, Start};
+use crate::descent::{Dataset, Lanes, Representation, Team, losses, student};
 
 /// A descent that has ended.
 pub(super) struct Finished<'a> {
@@ -48,121 +48,66 @@ pub(super) fn report(
     let at = &point.here.at;
     let uniforms = curve.uniforms(at);
     let predictions = curve.sample.predictions(&curve.tape, &uniforms);
-    if data.rows_dropped() > 0 {
-        warn(&mut warnings, "rows_dropped", format!("{} rows with a missing value were left out", data.rows_dropped()));
-    }
-    let Dependent { lost, vanished } = dependent(curve, at);
+    tell_rows_dropped(data, &mut warnings);
+    let dependent = dependent(curve, at);
     let is_limit = curve.is_exactly(point.here.evaluation.loss);
     // Where a parameter has lost its effect, flat slopes are those of a plateau, not of an optimum.
-    let on_plateau = vanished && !is_limit && finished.reason == StopReason::GradientTolerance;
+    let on_plateau = dependent.vanished && !is_limit && finished.reason == StopReason::GradientTolerance;
     let reason = if on_plateau { StopReason::NoProgress } else { finished.reason };
-    if point.stage > 0 {
-        let detail = "the descent from the given start ended on a plateau, or where a parameter has no effect; it began \
-                      again from nearby, and the history shows the jump";
-        warn(&mut warnings, "restarted_nearby", detail.to_owned());
-    }
+    tell_place(curve, point.stage, is_limit, &dependent, &mut warnings);
     let Some(null) = constant(spec, data, team, how) else {
         return if team.abandoned() { Outcome::Abandoned } else { Outcome::NonFinite { row: None } };
     };
     let tangent = Tangent::new(spec, data, curve, &uniforms, &predictions, team, how);
-    let determined = tangent.as_ref().map_or(0, |tangent| tangent.problem.quadratic.rank());
     let weights = spec.weights.as_ref().map(|weights| weights.kind);
     let observations = observations_of(weights, &null.design);
-    let freedom = observations - determined as f64;
-    let counted = Counted { observations, determined: determined as f64, freedom, weights };
-    if is_limit {
-        let detail = "the residuals are of the size of rounding errors: what is left of them is no measure of the errors of \
-                      the estimates, which are left out, and the last digits of the estimates are noise";
-        warn(&mut warnings, "at_float_limit", detail.to_owned());
-    }
-    if !lost.is_empty() {
-        let names: Vec<&str> = lost.iter().map(|k| name(curve, *k)).collect();
-        let detail = match names[..] {
-            [one] => format!("{one} has no effect on the values here: others fit as well"),
-            _ => format!("the data does not tell {} apart: other values fit as well", names.join(", ")),
-        };
-        warn(&mut warnings, "not_identifiable", detail);
-    }
+    let determined = tangent.as_ref().map_or(0, |tangent| tangent.problem.quadratic.rank()) as f64;
+    let counted = Counted { observations, determined, freedom: observations - determined, weights };
     let condition_number = tangent.as_ref().and_then(|tangent| tangent.problem.quadratic.condition_number());
-    if let Some(number) = condition_number.filter(|number| *number > CONDITION_WARNED && lost.is_empty()) {
-        let detail = format!("the condition number is {number:.3e}: single parameters have lost digits");
-        warn(&mut warnings, "ill_conditioned", detail);
-    }
-    let known = is_known(spec, curve, point, reason, freedom, &mut warnings) && lost.is_empty() && !is_limit;
+    let is_determined = dependent.lost.is_empty();
+    tell_condition(condition_number.filter(|_| is_determined), &mut warnings);
+    let standing = Standing {
+        shape: curve.shape,
+        reason,
+        converged: reason.converged(),
+        at_end: at_end(curve, at),
+        is_determined: is_determined && !is_limit,
+        freedom: counted.freedom,
+    };
+    let known = !are_unknown(spec, &standing, &mut warnings);
     let found = tangent.as_ref().filter(|_| known).and_then(|tangent| {
         let free = curve.free(at);
         let found = estimates(&tangent.spec, &tangent.problem, &counted, &vec![0.0; free.len()], &free, team);
-        if found.is_none() {
-            let detail = "the rows do not tell the errors of the estimates: standard errors are left out";
-            warn(&mut warnings, "no_error_formula", detail.to_owned());
-        }
-        found
+        told(found, &mut warnings)
     });
-    if curve.tape.width() > COVARIANCE_MAX && found.is_some() {
-        let detail = format!("a covariance matrix is given up to {COVARIANCE_MAX} coefficients");
-        warn(&mut warnings, "covariance_omitted", detail);
-    }
-    let profile = match &found {
-        Some(found) if spec.profile => {
-            let fitted = Fitted {
-                equation: &curve.equation,
-                data,
-                spec,
-                lanes: how.0,
-                curve,
-                at,
-                objective: point.objective(),
-                freedom,
-                errors: &found.inference.standard_errors,
-            };
-            let ends = profile(&fitted, team);
-            if team.abandoned() {
-                return Outcome::Abandoned;
-            }
-            match ends {
-                Some(Ok(ends)) => ends,
-                Some(Err(Better)) => {
-                    let detail = "along one of the parameters there is a better fit than this one: try restarts";
-                    warn(&mut warnings, "not_at_optimum", detail.to_owned());
-                    Vec::new()
-                }
-                None => {
-                    let detail = if team.expired() {
-                        "the time ran out before the profiles were known".to_owned()
-                    } else {
-                        format!("the {} loss is no likelihood that could be profiled", spec.loss.kind)
-                    };
-                    warn(&mut warnings, "no_profile", detail);
-                    Vec::new()
-                }
-            }
+    let profile = match found.as_ref().filter(|_| spec.profile) {
+        Some(found) => {
+            let (objective, errors) = (point.objective(), &found.inference.standard_errors);
+            let freedom = counted.freedom;
+            let fitted = Fitted { data, spec, lanes: how.0, curve, at, objective, freedom, errors };
+            profiled(&fitted, team, &mut warnings)
         }
-        _ => Vec::new(),
+        None => Vec::new(),
     };
+    if spec.profile && team.abandoned() {
+        return Outcome::Abandoned;
+    }
     let (inference, diagnostics, band) = match found {
         Some(Estimates { inference, diagnostics, band }) => {
             (Some(spread_out(curve, &uniforms, &inference, spec.confidence)), diagnostics, band)
         }
         None => (None, None, None),
     };
-    let folds = spec.validation.as_ref().and_then(|validation| match &validation.split {
-        Split::Folds(folds, _) => Some(*folds as usize),
-        _ => None,
-    });
-    let outside = matches!(reason, StopReason::Cancelled | StopReason::Interrupted | StopReason::MaxSeconds);
+    let folds = folds_after(spec, reason);
     let validation = match (judge, folds) {
         (Some(judge), _) => judged(spec, curve, judge, &uniforms, finished.best_iteration, team, how),
-        (None, Some(folds)) if !outside => folds::judged(spec, data, &null, folds, how, team),
-        _ => None,
+        (None, Some(folds)) => folds::judged(spec, data, &null, folds, how, team),
+        (None, None) => None,
     };
     if folds.is_some() && validation.is_none() && team.abandoned() {
         return Outcome::Abandoned;
     }
-    let validation = validation.filter(|validation| validation.loss.is_finite());
-    if spec.validation.is_some() && validation.is_none() {
-        let detail = "the loss on the rows that judge is not finite, or a fit without one of the folds failed";
-        warn(&mut warnings, "validation_failed", detail.to_owned());
-    }
+    let validation = judgement(spec, validation, &mut warnings);
     let mean_square = (curve.shape == Shape::Quadratic).then_some(point.here.evaluation.loss);
     let squares = of_predictions(&null, &null.design, &predictions, mean_square, &counted);
     let metrics = match losses::kind(&spec.loss) {
@@ -185,7 +130,7 @@ pub(super) fn report(
         gradient_norm: point.gradient_norm(),
         iterations: point.iteration(),
         learning_rate: finished.learning_rate,
-        loss_scale: curve.loss.scale().or_else(|| chosen_scale(spec, curve)),
+        loss_scale: curve.delta.filter(|_| spec.loss.number("delta").is_none()),
         levels: Vec::new(),
         classes: Vec::new(),
         optimum: None,
@@ -201,12 +146,55 @@ pub(super) fn report(
     }))
 }
 
-fn chosen_scale(spec: &Spec, curve: &Curve) -> Option<f64> {
-    curve.delta.filter(|_| spec.loss.number("delta").is_none())
+/// What is to be said of the place where the descent ended.
+fn tell_place(curve: &Curve, stage: u64, is_limit: bool, dependent: &Dependent, warnings: &mut Vec<Warning>) {
+    if stage > 0 {
+        let detail = "the descent from the given start ended on a plateau, or where a parameter has no effect; it began \
+                      again from nearby, and the history shows the jump";
+        warn(warnings, "restarted_nearby", detail.to_owned());
+    }
+    if is_limit {
+        let detail = "the residuals are of the size of rounding errors: what is left of them is no measure of the errors of \
+                      the estimates, which are left out, and the last digits of the estimates are noise";
+        warn(warnings, "at_float_limit", detail.to_owned());
+    }
+    let names: Vec<&str> = dependent.lost.iter().map(|k| name(curve, *k)).collect();
+    match names[..] {
+        [] => {}
+        [one] => {
+            let detail = format!("{one} has no effect on the values here: others fit as well");
+            warn(warnings, "not_identifiable", detail);
+        }
+        _ => {
+            let detail = format!("the data does not tell {} apart: other values fit as well", names.join(", "));
+            warn(warnings, "not_identifiable", detail);
+        }
+    }
 }
 
-fn warn(warnings: &mut Vec<Warning>, code: &'static str, detail: String) {
-    warnings.push(Warning { code, detail });
+/// Which parameters lie on an end of their range, for a sentence.
+fn at_end(curve: &Curve, at: &[f64]) -> Option<String> {
+    let names: Vec<&str> = curve.kinks.active(at).into_iter().map(|k| name(curve, k)).collect();
+    match names[..] {
+        [] => None,
+        [one] => Some(format!("{one} lies on an end of its range")),
+        _ => Some(format!("{} lie on an end of their range", names.join(", "))),
+    }
+}
+
+/// The profile's ends, or a warning why there are none.
+fn profiled(fitted: &Fitted<'_>, team: &dyn Team, warnings: &mut Vec<Warning>) -> Ends {
+    let (code, detail) = match profile(fitted, team) {
+        Some(Ok(ends)) => return ends,
+        Some(Err(Better)) => (
+            "not_at_optimum",
+            "along one of the parameters there is a better fit than this one: try restarts".to_owned(),
+        ),
+        None if team.expired() => ("no_profile", "the time ran out before the profiles were known".to_owned()),
+        None => ("no_profile", format!("the {} loss is no likelihood that could be profiled", fitted.spec.loss.kind)),
+    };
+    warn(warnings, code, detail);
+    Vec::new()
 }
 
 /// The name of a free parameter.
@@ -281,48 +269,6 @@ impl Tangent {
     }
 }
 
-/// Whether the errors of the estimates mean something; a warning says why not.
-fn is_known(
-    spec: &Spec,
-    curve: &Curve,
-    point: &Point<'_>,
-    reason: StopReason,
-    freedom: f64,
-    warnings: &mut Vec<Warning>,
-) -> bool {
-    let left_out = "so standard errors, intervals and covariance are left out";
-    let active = curve.kinks.active(&point.here.at);
-    if !active.is_empty() {
-        let names: Vec<&str> = active.iter().map(|k| name(curve, *k)).collect();
-        let detail = format!("{} lies on an end of its range, {left_out}", names.join(", "));
-        warn(warnings, "at_bound", detail);
-        return false;
-    }
-    if spec.covariance == Covariance::None {
-        return false;
-    }
-    if !reason.converged() {
-        let detail = format!("the fit stopped by {} before it converged, {left_out}", reason.as_str());
-        warn(warnings, "not_converged", detail);
-        return false;
-    }
-    if spec.penalty.l2 + spec.penalty.l1 > 0.0 {
-        warn(warnings, "penalized", format!("a penalty biases the estimates, {left_out}"));
-        return false;
-    }
-    if curve.shape == Shape::PiecewiseLinear {
-        let detail = format!("there is no formula for the errors of {} regression here, {left_out}", spec.loss.kind);
-        warn(warnings, "no_error_formula", detail);
-        return false;
-    }
-    if freedom <= 0.0 {
-        let detail = format!("there are no more observations than parameters, {left_out}");
-        warn(warnings, "no_degrees_of_freedom", detail);
-        return false;
-    }
-    true
-}
-
 /// Errors of all parameters from those of the free ones: fixed ones have none, tied ones theirs by the delta method.
 fn spread_out(curve: &Curve, uniforms: &Uniforms, free: &Inference, level: f64) -> Inference {
     let map = curve.tape.ties(uniforms);
@@ -384,8 +330,9 @@ fn judged(
     let loss = judge.mean_loss(uniforms.parameters(), curve.loss.as_ref(), team);
     let predictions = judge.sample.predictions(&judge.tape, &uniforms);
     let null = constant(spec, &judge.sample.dataset(spec)?, team, how)?;
-    let observations = observations_of(spec.weights.as_ref().map(|weights| weights.kind), &null.design);
-    let counted = Counted { observations, determined: 0.0, freedom: observations, weights: weight_kind(spec) };
+    let weights = spec.weights.as_ref().map(|weights| weights.kind);
+    let observations = observations_of(weights, &null.design);
+    let counted = Counted { observations, determined: 0.0, freedom: observations, weights };
     Some(ValidationReport {
         rows: judge.sample.rows() as u64,
         loss,
@@ -394,8 +341,4 @@ fn judged(
         metrics: of_predictions(&null, &null.design, &predictions, None, &counted).without_criteria(),
         folds: Vec::new(),
     })
-}
-
-fn weight_kind(spec: &Spec) -> Option<WeightKind> {
-    spec.weights.as_ref().map(|weights| weights.kind)
 }

@@ -23,8 +23,9 @@ const TRIALS_MAX: usize = 60;
 const HALVINGS_MAX: usize = 12;
 /// The damping of the first step, in units of the scaled columns' squared norms.
 const DAMPING_START: f64 = 1e-3;
-/// Dampings below this are rounding.
+/// Dampings below this are rounding, and those above it leave no step.
 const DAMPING_MIN: f64 = 1e-30;
+const DAMPING_MAX: f64 = 1e300;
 /// The part of a promised decrease that makes a step good enough.
 const DECREASE: f64 = 1e-4;
 /// Decreases below this part of the objective are rounding.
@@ -84,6 +85,7 @@ struct Running {
 }
 
 /// A linearized problem to be solved for a step within ranges.
+#[derive(Clone, Copy)]
 struct Step<'a> {
     lanes: Lanes,
     tangent: &'a Tangent,
@@ -243,42 +245,34 @@ impl Running {
     }
 }
 
-impl Optimizer for Running {
-    fn advance(&mut self, objective: &dyn Objective, here: &mut Position) -> Advance {
-        if !self.projected {
-            self.projected = true;
-            if let Some((position, _)) = Self::trial(objective, here.at.clone())
-                && position.evaluation.objective() < here.evaluation.objective()
-            {
+impl Running {
+    /// The first of all: the linear parameters solved for, where that is better.
+    fn projected(&mut self, objective: &dyn Objective, here: &mut Position) -> bool {
+        if std::mem::replace(&mut self.projected, true) {
+            return false;
+        }
+        match Self::trial(objective, here.at.clone()) {
+            Some((position, _)) if position.evaluation.objective() < here.evaluation.objective() => {
                 *here = position;
-                return Advance::Evaluated;
+                true
             }
+            _ => false,
         }
-        let Some(tangent) = objective.tangent(&here.at) else { return Advance::Stuck };
-        let lanes = Lanes::chosen();
-        for (k, scale) in self.scales.iter_mut().enumerate() {
-            let column = tangent.r.column(k);
-            *scale = scale.max(lanes.dot(column, column).sqrt());
-        }
-        let kinks = objective.kinks();
-        let solved = objective.solved();
-        let step = Step { lanes, tangent: &tangent, scales: &self.scales, solved, kinks, at: &here.at };
-        let offset = step.offset();
+    }
+
+    /// A damped step that makes the objective fall by more than `noise`; nothing where there is none, and `here` itself
+    /// where nobody waits for one any more.
+    fn damped(&mut self, objective: &dyn Objective, step: &Step<'_>, here: &Position, noise: f64) -> Option<Position> {
         let before = here.evaluation.objective();
-        // Each residual is off by the rounding of the model, and the sum of squares by twice that times the residual.
-        let noise = ROUNDING.mul_add(before.abs(), 2.0 * objective.floor() * before.abs().sqrt());
         for _ in 0..TRIALS_MAX {
             if objective.is_given_up() {
                 // The loop asks the observer next.
-                return Advance::Moved;
+                return Some(here.clone());
             }
             let moves = step.solve(self.damping);
             let promised = step.promised(&moves);
-            if promised <= noise || promised.is_nan() {
-                break;
-            }
-            if moved(&here.at, &moves, 1.0) == here.at {
-                break;
+            if promised <= noise || promised.is_nan() || moved(&here.at, &moves, 1.0) == here.at {
+                return None;
             }
             if let Some((position, part)) = Self::within_domain(objective, &here.at, &moves) {
                 let fall = before - position.evaluation.objective();
@@ -289,31 +283,60 @@ impl Optimizer for Running {
                         self.damping = (self.damping * (1.0 - gain * gain * gain).max(1.0 / 3.0)).max(DAMPING_MIN);
                     }
                     self.factor = 2.0;
-                    *here = position;
-                    return Advance::Evaluated;
+                    return Some(position);
                 }
             }
-            self.damping *= self.factor;
+            self.damping = (self.damping * self.factor).min(DAMPING_MAX);
             self.factor *= 2.0;
-            if !self.damping.is_finite() {
-                self.damping = 1e300;
-            }
         }
-        // What can still be gained does not show in the objective: the slopes decide.
-        let moves = step.solve(0.0);
-        let to = moved(&here.at, &moves, 1.0);
+        None
+    }
+
+    /// An undamped step after which less of the residual lies along the columns, where what can be gained does not show in
+    /// the objective any more.
+    fn polished(objective: &dyn Objective, step: &Step<'_>, here: &Position, noise: f64) -> Option<Position> {
+        let to = moved(&here.at, &step.solve(0.0), 1.0);
         if to == here.at {
-            return Self::end(objective, offset, here);
+            return None;
         }
-        let Some((position, next)) = Self::trial(objective, to) else { return Self::end(objective, offset, here) };
-        let next_step = Step { tangent: &next, at: &position.at, ..step };
-        let close = position.evaluation.objective() <= before + noise;
-        if close && next_step.offset() < SHRINK * offset {
-            *here = position;
-            self.damping = DAMPING_MIN;
+        let (position, tangent) = Self::trial(objective, to)?;
+        let next = Step { tangent: &tangent, at: &position.at, ..*step };
+        let close = position.evaluation.objective() <= here.evaluation.objective() + noise;
+        let flatter = close && next.offset() < SHRINK * step.offset();
+        flatter.then_some(position)
+    }
+}
+
+impl Optimizer for Running {
+    fn advance(&mut self, objective: &dyn Objective, here: &mut Position) -> Advance {
+        if self.projected(objective, here) {
             return Advance::Evaluated;
         }
-        Self::end(objective, offset, here)
+        let Some(tangent) = objective.tangent(&here.at) else { return Advance::Stuck };
+        let lanes = Lanes::chosen();
+        for (k, scale) in self.scales.iter_mut().enumerate() {
+            let column = tangent.r.column(k);
+            *scale = scale.max(lanes.dot(column, column).sqrt());
+        }
+        let scales = self.scales.clone();
+        let (solved, kinks) = (objective.solved(), objective.kinks());
+        let from = here.clone();
+        let step = Step { lanes, tangent: &tangent, scales: &scales, solved, kinks, at: &from.at };
+        // Each residual is off by the rounding of the model, and the sum of squares by twice that times the residual.
+        let before = here.evaluation.objective().abs();
+        let noise = ROUNDING.mul_add(before, 2.0 * objective.floor() * before.sqrt());
+        if let Some(position) = self.damped(objective, &step, &from, noise) {
+            *here = position;
+            return Advance::Evaluated;
+        }
+        match Self::polished(objective, &step, &from, noise) {
+            Some(position) => {
+                *here = position;
+                self.damping = DAMPING_MIN;
+                Advance::Evaluated
+            }
+            None => Self::end(objective, step.offset(), here),
+        }
     }
 
     fn own_tolerance(&self) -> f64 {

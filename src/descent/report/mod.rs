@@ -51,9 +51,7 @@ pub(super) fn report(
     let basis = design.basis.as_ref();
     let (internal, working) = (problem.internal(ended.at), problem.working(ended.at));
     let mut warnings = Vec::new();
-    if data.rows_dropped() > 0 {
-        warn(&mut warnings, "rows_dropped", format!("{} rows with a missing value were left out", data.rows_dropped()));
-    }
+    tell_rows_dropped(data, &mut warnings);
     let counted = counted(spec, problem);
     let condition_number = quadratic.condition_number();
     conditioning(problem, condition_number, internal.len(), &mut warnings);
@@ -72,48 +70,30 @@ pub(super) fn report(
         warn(&mut warnings, "not_at_optimum", detail);
     }
     let converged = reason.converged() && !separated && !(far && problem.shape != Shape::Quadratic);
-    let estimates = match unknown(spec, problem, reason, converged, counted.freedom, ended.at, &mut warnings) {
-        true => None,
-        false => {
-            let found = estimates(spec, problem, &counted, &working, &internal, team);
-            if found.is_none() {
-                let detail =
-                    "the rows do not tell the errors of the estimates: standard errors are left out".to_owned();
-                warn(&mut warnings, "no_error_formula", detail);
-            }
-            found
-        }
+    let active = problem.kinks().active(ended.at).len();
+    let standing = Standing {
+        shape: problem.shape,
+        reason,
+        converged,
+        at_end: (active > 0).then(|| format!("{active} coefficients lie on an end of their range")),
+        is_determined: !quadratic.is_rank_deficient(),
+        freedom: counted.freedom,
     };
-    if let Some(Estimates { inference, .. }) = &estimates
-        && inference.covariance.is_none()
-    {
-        let detail = format!("a covariance matrix is given up to {COVARIANCE_MAX} coefficients");
-        warn(&mut warnings, "covariance_omitted", detail);
-    }
-    let folds = spec.validation.as_ref().and_then(|validation| match &validation.split {
-        Split::Folds(folds, _) => Some(*folds as usize),
-        _ => None,
-    });
+    let estimates = if are_unknown(spec, &standing, &mut warnings) {
+        None
+    } else {
+        told(estimates(spec, problem, &counted, &working, &internal, team), &mut warnings)
+    };
+    let folds = folds_after(spec, reason);
     let validation = match (ended.judge, folds) {
         (Some(judge), _) => Some(judged(spec, problem, judge, &working, ended.best_iteration)),
-        // A fit that was ended from outside is not judged by others that would run to their end.
-        (None, Some(_))
-            if matches!(reason, StopReason::Cancelled | StopReason::Interrupted | StopReason::MaxSeconds) =>
-        {
-            None
-        }
         (None, Some(folds)) => folds::judged(spec, data, problem, folds, how, team),
         (None, None) => None,
     };
     if folds.is_some() && validation.is_none() && team.abandoned() {
         return Outcome::Abandoned;
     }
-    let validation = validation.filter(|validation| validation.loss.is_finite());
-    if spec.validation.is_some() && validation.is_none() {
-        let detail =
-            "the loss on the rows that judge is not finite, or a fit without one of the folds failed".to_owned();
-        warn(&mut warnings, "validation_failed", detail);
-    }
+    let validation = judgement(spec, validation, &mut warnings);
     let mut vectors = design.basis.vectors();
     vectors.push(("target_shift".to_owned(), vec![design.target_shift]));
     let (inference, diagnostics, band) = match estimates {
@@ -154,7 +134,7 @@ pub(super) fn report(
     }))
 }
 
-fn warn(warnings: &mut Vec<Warning>, code: &'static str, detail: String) {
+pub(super) fn warn(warnings: &mut Vec<Warning>, code: &'static str, detail: String) {
     warnings.push(Warning { code, detail });
 }
 
@@ -197,6 +177,11 @@ fn conditioning(problem: &Problem, condition_number: Option<f64>, width: usize, 
         );
         warn(warnings, "rank_deficient", detail);
     }
+    tell_condition(condition_number, warnings);
+}
+
+/// That single coefficients have lost digits, if they have.
+pub(super) fn tell_condition(condition_number: Option<f64>, warnings: &mut Vec<Warning>) {
     if let Some(number) = condition_number.filter(|number| *number > CONDITION_WARNED) {
         let detail = format!("the condition number is {number:.3e}: single coefficients have lost digits");
         warn(warnings, "ill_conditioned", detail);
@@ -236,39 +221,41 @@ fn optimum_loss(spec: &Spec, problem: &Problem, team: &dyn Team) -> f64 {
     quadratic.least()
 }
 
+/// What decides whether errors of the estimates mean something.
+pub(super) struct Standing {
+    pub(super) shape: Shape,
+    pub(super) reason: StopReason,
+    pub(super) converged: bool,
+    /// What lies on an end of its range, for a sentence.
+    pub(super) at_end: Option<String>,
+    /// Whether the data determines every coefficient; another warning says so where it does not.
+    pub(super) is_determined: bool,
+    /// Observations less coefficients.
+    pub(super) freedom: f64,
+}
+
 /// Whether errors of the estimates would mean nothing; a warning says why.
-fn unknown(
-    spec: &Spec,
-    problem: &Problem,
-    reason: StopReason,
-    converged: bool,
-    freedom: f64,
-    at: &[f64],
-    warnings: &mut Vec<Warning>,
-) -> bool {
+pub(super) fn are_unknown(spec: &Spec, standing: &Standing, warnings: &mut Vec<Warning>) -> bool {
     let left_out = "so standard errors, intervals and covariance are left out";
-    let active = problem.kinks().active(at).len();
-    if active > 0 {
-        let detail = format!("{active} coefficients lie on an end of their range, {left_out}");
-        warn(warnings, "at_bound", detail);
+    if let Some(what) = &standing.at_end {
+        warn(warnings, "at_bound", format!("{what}, {left_out}"));
         return true;
     }
     if spec.covariance == Covariance::None {
         return true;
     }
-    if !converged {
-        if reason.converged() {
-            return true;
+    if !standing.converged {
+        if !standing.reason.converged() {
+            let by = standing.reason.as_str();
+            warn(warnings, "not_converged", format!("the fit stopped by {by} before it converged, {left_out}"));
         }
-        let detail = format!("the fit stopped by {} before it converged, {left_out}", reason.as_str());
-        warn(warnings, "not_converged", detail);
         return true;
     }
     if spec.penalty.l2 + spec.penalty.l1 > 0.0 {
         warn(warnings, "penalized", format!("a penalty biases the estimates, {left_out}"));
         return true;
     }
-    if problem.shape == Shape::PiecewiseLinear {
+    if standing.shape == Shape::PiecewiseLinear {
         let detail = format!("there is no formula for the errors of {} regression here, {left_out}", spec.loss.kind);
         warn(warnings, "no_error_formula", detail);
         return true;
@@ -278,15 +265,61 @@ fn unknown(
         warn(warnings, "no_error_formula", detail);
         return true;
     }
-    if problem.quadratic.is_rank_deficient() {
+    if !standing.is_determined {
         return true;
     }
-    if freedom <= 0.0 {
+    if standing.freedom <= 0.0 {
         let detail = format!("there are no more observations than coefficients, {left_out}");
         warn(warnings, "no_degrees_of_freedom", detail);
         return true;
     }
     false
+}
+
+/// Errors as they were found, or a warning that the rows do not tell them.
+pub(super) fn told(found: Option<Estimates>, warnings: &mut Vec<Warning>) -> Option<Estimates> {
+    let detail = match &found {
+        None => "the rows do not tell the errors of the estimates: standard errors are left out".to_owned(),
+        Some(Estimates { inference, .. }) if inference.covariance.is_none() => {
+            let detail = format!("a covariance matrix is given up to {COVARIANCE_MAX} coefficients");
+            warn(warnings, "covariance_omitted", detail);
+            return found;
+        }
+        Some(_) => return found,
+    };
+    warn(warnings, "no_error_formula", detail);
+    None
+}
+
+/// That rows were left out, if some were.
+pub(super) fn tell_rows_dropped(data: &Dataset, warnings: &mut Vec<Warning>) {
+    if data.rows_dropped() > 0 {
+        warn(warnings, "rows_dropped", format!("{} rows with a missing value were left out", data.rows_dropped()));
+    }
+}
+
+/// How many folds judge a fit that ended for this reason: one that was ended from outside is not judged by others that
+/// would run to their end.
+pub(super) fn folds_after(spec: &Spec, reason: StopReason) -> Option<usize> {
+    let outside = matches!(reason, StopReason::Cancelled | StopReason::Interrupted | StopReason::MaxSeconds);
+    match spec.validation.as_ref().map(|validation| &validation.split) {
+        Some(Split::Folds(folds, _)) if !outside => Some(*folds as usize),
+        _ => None,
+    }
+}
+
+/// What the rows that judge say, where it is a number; else, where they were asked, a warning.
+pub(super) fn judgement(
+    spec: &Spec,
+    found: Option<ValidationReport>,
+    warnings: &mut Vec<Warning>,
+) -> Option<ValidationReport> {
+    let found = found.filter(|validation| validation.loss.is_finite());
+    if spec.validation.is_some() && found.is_none() {
+        let detail = "the loss on the rows that judge is not finite, or a fit without one of the folds failed";
+        warn(warnings, "validation_failed", detail.to_owned());
+    }
+    found
 }
 
 /// How the fit does on the rows that judge.
