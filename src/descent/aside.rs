@@ -40,6 +40,15 @@ impl Team for Quiet<'_> {
     }
 }
 
+/// The whole team, which goes on whatever is asked of it: what a fit that was cancelled says of itself is still wanted.
+pub(super) struct Patient<'a>(pub(super) &'a dyn Team);
+
+impl Team for Patient<'_> {
+    fn each(&self, count: usize, task: &(dyn Fn(usize) + Sync)) {
+        self.0.each(count, task);
+    }
+}
+
 /// The results of `task(0)` … `task(count − 1)`, in order; nothing for those that came after the team
 /// gave up or its time was over.
 pub(super) fn all<T: Send>(

@@ -256,3 +256,26 @@ async fn counts_are_fitted_from_starts_that_a_poisson_law_allows() {
     assert!((number(&fit["result"]["coefficients"]["top"]) - 13.0).abs() < 1.5, "{fit}");
     assert!(number(&fit["result"]["metrics"]["log_likelihood"]) < 0.0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_curve_keeps_its_coefficients_and_leverage_counts_every_row() {
+    let app = spawn_app().await;
+    let mut posted = decay();
+    posted["optimizer"] = json!({"kind": "gradient_descent", "learning_rate": 1e-7});
+    posted["stop"] = json!({"max_iterations": 10_000_000, "gradient_tolerance": 0});
+    posted["intervals"] = json!("profile");
+    let id = app.started(&posted).await;
+    let mut events = app.events(&id, None).await;
+    while events.next().await.expect("the fit runs").kind != "progress" {}
+    app.cancel(&id).await.expect(200);
+    let fit = app.finished(&id).await;
+    assert_eq!(fit["status"], "cancelled");
+    assert!(number(&fit["result"]["coefficients"]["a"]) > 1.0, "{fit}");
+    let mut weighted = decay();
+    weighted["data"]["w"] = (0..30).map(|row| if row < 25 { 1 } else { 0 }).collect();
+    weighted["weights"] = json!({"column": "w", "kind": "inverse_variance"});
+    weighted["diagnostics"] = json!(true);
+    let fit = app.fitted(&weighted).await;
+    let leverage = fit["result"]["diagnostics"]["leverage"].as_array().unwrap();
+    assert_eq!((leverage.len(), &leverage[29]), (30, &json!(0.0)));
+}

@@ -8,6 +8,7 @@ use super::folds;
 use super::identify::{Dependent, dependent};
 use super::problem::Curve;
 use super::profile::{Better, Ends, Fitted, profile};
+use crate::descent::aside::Patient;
 use crate::descent::formula::Uniforms;
 use crate::descent::losses::Shape;
 use crate::descent::observer::Step;
@@ -55,10 +56,9 @@ pub(super) fn report(
     let on_plateau = dependent.vanished && !is_limit && finished.reason == StopReason::GradientTolerance;
     let reason = if on_plateau { StopReason::NoProgress } else { finished.reason };
     tell_place(curve, point.stage, is_limit, &dependent, &mut warnings);
-    let Some(null) = constant(spec, data, team, how) else {
-        return if team.abandoned() { Outcome::Abandoned } else { Outcome::NonFinite { row: None } };
-    };
-    let tangent = Tangent::new(spec, data, curve, &uniforms, &predictions, team, how);
+    let patient = Patient(team);
+    let Some(null) = constant(spec, data, &patient, how) else { return Outcome::NonFinite { row: None } };
+    let tangent = Tangent::new(spec, data, curve, &uniforms, &predictions, &patient, how);
     let weights = spec.weights.as_ref().map(|weights| weights.kind);
     let observations = observations_of(weights, &null.design);
     let determined = tangent.as_ref().map_or(0, |tangent| tangent.problem.quadratic.rank()) as f64;
@@ -77,7 +77,7 @@ pub(super) fn report(
     let known = !are_unknown(spec, &standing, &mut warnings);
     let found = tangent.as_ref().filter(|_| known).and_then(|tangent| {
         let free = curve.free(at);
-        let found = estimates(&tangent.spec, &tangent.problem, &counted, &vec![0.0; free.len()], &free, team);
+        let found = estimates(&tangent.spec, &tangent.problem, &counted, &vec![0.0; free.len()], &free, &patient);
         told(found, &mut warnings)
     });
     let profile = match found.as_ref().filter(|_| spec.profile) {
@@ -89,7 +89,8 @@ pub(super) fn report(
         }
         None => Vec::new(),
     };
-    if spec.profile && team.abandoned() {
+    // A fit that was cancelled earlier had nothing to profile, and keeps what it has.
+    if found.is_some() && spec.profile && team.abandoned() {
         return Outcome::Abandoned;
     }
     let (inference, diagnostics, band) = match found {
@@ -100,7 +101,7 @@ pub(super) fn report(
     };
     let folds = folds_after(spec, reason);
     let validation = match (judge, folds) {
-        (Some(judge), _) => judged(spec, curve, judge, &uniforms, finished.best_iteration, team, how),
+        (Some(judge), _) => judged(spec, curve, judge, &uniforms, finished.best_iteration, &patient, how),
         (None, Some(folds)) => folds::judged(spec, data, &null, folds, how, team),
         (None, None) => None,
     };
