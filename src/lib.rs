@@ -5,6 +5,7 @@
 //! they share. `src/ARCHITECTURE.md` is the map.
 
 pub mod config;
+pub mod failpoints;
 pub mod serve;
 
 mod watchdog;

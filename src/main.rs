@@ -17,6 +17,8 @@ const EXIT_LOCKED: u8 = 75;
 const EXIT_CONFIG: u8 = 78;
 
 fn main() -> ExitCode {
+    // Reads FAILPOINTS, in test builds alone.
+    let _failpoints = fail::FailScenario::setup();
     let config = match Config::try_parse() {
         Ok(config) => config,
         Err(error) => {

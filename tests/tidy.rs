@@ -365,3 +365,11 @@ fn the_finder_of_layers_finds() {
     assert_eq!(crate_modules(code), expected);
     assert_eq!(without_tests("a\n#[cfg(test)]\nmod tests {\nb\n}"), "a");
 }
+
+#[test]
+fn every_failpoint_is_reached_in_one_place() {
+    let sources: String = sources("src").into_iter().map(|source| source.code).collect();
+    for name in fitd::failpoints::ALL {
+        assert_eq!(sources.matches(&format!("reach(\"{name}\")")).count(), 1, "{name}");
+    }
+}

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::floor::Floor;
 use super::run::Ask;
+use crate::failpoints;
 use crate::fit::{FitId, FitRecord, HistoryBlock, HistoryShape, Status, Tenant};
 use crate::store::StoreError;
 
@@ -57,6 +58,7 @@ pub(super) async fn cancel(floor: &Floor, tenant: &Tenant, id: FitId) -> Result<
     // Following keeps the hub's entry, and with it the question, until the run that is about to start finds it.
     let _follow = floor.hub.watch(id);
     let Some(record) = floor.store.cancel(tenant, id, Timestamp::now()).await? else { return Ok(None) };
+    failpoints::reach("cancel.stored");
     floor.hub.changed(id);
     if record.status != Status::Running {
         return Ok(Some(record));
@@ -76,7 +78,9 @@ pub(super) async fn delete(floor: &Floor, tenant: &Tenant, id: FitId) -> Result<
             wait(floor, tenant, id, None, DELETE_WAIT).await?;
         }
     }
+    failpoints::reach("delete.cancelled");
     let existed = floor.store.delete(tenant, id).await?;
+    failpoints::reach("delete.stored");
     if let Some(run) = floor.hub.run(id) {
         run.ask(Ask::Drop);
     }

@@ -10,6 +10,7 @@ use super::floor::Floor;
 use super::run::{Ask, Run};
 use super::watcher::Keeper;
 use crate::descent::Checkpoint;
+use crate::failpoints;
 use crate::fit::Progress;
 use crate::store::{Heartbeat, Lease, StoreError, StoredCheckpoint};
 
@@ -75,7 +76,10 @@ pub(super) fn empty_beat(floor: &Floor, run: &Run) -> Heartbeat {
 /// Sends a heartbeat and tells the run what the store answered.
 pub(super) async fn send(floor: &Floor, run: &Run, beat: Heartbeat) -> Result<(), StoreError> {
     let (until, stored_to) = (beat.now + beat.lease, beat.history.as_ref().and_then(|h| h.iterations.last().copied()));
-    match floor.store.heartbeat(beat).await? {
+    failpoints::reach("beat.built");
+    let lease = floor.store.heartbeat(beat).await?;
+    failpoints::reach("beat.stored");
+    match lease {
         Lease::Held => {}
         Lease::CancelRequested => run.ask(Ask::Cancel),
         Lease::Lost => {

@@ -39,6 +39,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::descent::{Dataset, Estimate, Predictions};
+use crate::failpoints;
 use crate::fit::{
     Event, EventId, FitId, FitRecord, HistoryBlock, HistoryShape, Labels, Progress, Spec, Status, Tenant, Violation,
 };
@@ -138,7 +139,9 @@ impl Jobs {
     ) -> Result<Self, StoreError> {
         let floor = Arc::new(Floor::new(store, settings, engine));
         // Leases found now are those of a process that is no more.
+        failpoints::reach("recover.begun");
         floor.store.recover(Timestamp::now(), true, floor.settings.attempts_max).await?;
+        failpoints::reach("recover.stored");
         floor.backlog.raise_to(floor.store.counts().await?.queued);
         worker::start(&floor)?;
         floor.runtime.spawn(reconcile::reconcile(Arc::clone(&floor)));

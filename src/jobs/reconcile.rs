@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::floor::Floor;
 use super::keeper;
+use crate::failpoints;
 use crate::store::StoreError;
 
 /// The period: how long a lost wake-up can go unnoticed.
@@ -36,6 +37,7 @@ pub(super) async fn reconcile(floor: Arc<Floor>) {
 
 /// One pass.
 pub(super) async fn pass(floor: &Floor) -> Result<(), StoreError> {
+    failpoints::reach("reconcile.begun");
     floor.hub.sweep();
     keep_leases(floor).await?;
     if floor.store.recover(Timestamp::now(), false, floor.settings.attempts_max).await? > 0 {

@@ -6,12 +6,14 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::floor::Floor;
+use crate::failpoints;
 
 /// What closing the store may take beyond a deadline that the fits used up.
 const CLOSE_WAIT_MIN: Duration = Duration::from_secs(1);
 
 pub(super) async fn shutdown(floor: &Floor, deadline: Duration) {
     let deadline = Instant::now() + deadline;
+    failpoints::reach("shutdown.begun");
     floor.stopping.cancel();
     floor.backlog.stop();
     floor.hub.interrupt_all();
@@ -20,6 +22,7 @@ pub(super) async fn shutdown(floor: &Floor, deadline: Duration) {
         let running = floor.hub.runs().len();
         tracing::error!(running, "fits did not stop in time; they run again from their last checkpoint");
     }
+    failpoints::reach("shutdown.released");
     match timeout_at(deadline.max(Instant::now() + CLOSE_WAIT_MIN), floor.store.close()).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {

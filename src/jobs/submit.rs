@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::floor::Floor;
 use super::{Draft, Plan, SubmitError, Submitted, identity, plan};
 use crate::descent::Dataset;
+use crate::failpoints;
 use crate::fit::{DatasetId, DatasetInfo, FitId, Violation};
 use crate::store::{Created, NewDataset, NewFit, StoreError};
 
@@ -57,6 +58,7 @@ fn levels(data: &Dataset) -> BTreeMap<String, Vec<String>> {
 fn submitted(floor: &Floor, created: Created) -> Result<Submitted, SubmitError> {
     match created {
         Created::New(record) => {
+            failpoints::reach("submit.stored");
             floor.backlog.add();
             Ok(Submitted::New(record))
         }

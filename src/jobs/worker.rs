@@ -16,6 +16,7 @@ use super::team::Borrowers;
 use super::watcher::{Terms, Watched, Watcher};
 use super::{plan, report};
 use crate::descent::{self, NUMERICS_VERSION, Outcome, StopReason};
+use crate::failpoints;
 use crate::fit::HistoryBlock;
 use crate::store::{Claim, Finish, Finished, Heartbeat, StoreError};
 
@@ -76,10 +77,12 @@ fn work(floor: &Arc<Floor>) {
 
 /// Runs a claimed fit to its end, or as far as it is let.
 fn run(floor: &Arc<Floor>, claim: &Claim) {
+    failpoints::reach("claim.stored");
     let running = floor.hub.start(claim);
     let mut keeper = StoreKeeper::new(floor, &running.run);
     let (outcome, watched) = compute(floor, claim, &running.run, &mut keeper);
     keeper.settle();
+    failpoints::reach("run.computed");
     let interrupted = |report: &descent::Report| report.stop_reason == StopReason::Interrupted;
     match outcome {
         _ if running.run.asked() == Ask::Drop => {
@@ -118,6 +121,7 @@ fn compute(
     let team = Borrowers::new(&floor.permits, run).until(left.and_then(|left| clock.checked_add(left)));
     let mut watcher = Watcher::new(run, &clock, keeper, recorder, terms);
     let computed = catch_unwind(AssertUnwindSafe(|| {
+        failpoints::reach("run.begun");
         floor.engine.run(&claim.dataset, &spec, &team, resume.as_ref(), &mut watcher)
     }));
     let outcome = computed.map_err(|panic| {
@@ -148,6 +152,7 @@ fn finish(floor: &Floor, running: &Running<'_>, claim: &Claim, outcome: Result<O
     };
     match insist(floor, &running.run, || floor.runtime.block_on(floor.store.finish(finish.clone()))) {
         Some(Finished::Done(record)) => {
+            failpoints::reach("run.finished");
             tracing::info!(fit = %record.id, attempt = record.attempt, status = record.status.as_str(), "a fit has ended");
         }
         Some(Finished::Stale) => {
@@ -166,6 +171,7 @@ fn release(floor: &Floor, running: &Running<'_>, watched: Watched) {
         history: Some(running.run.points().clone()).filter(|points| !points.is_empty()),
         ..keeper::empty_beat(floor, &running.run)
     };
+    failpoints::reach("release.built");
     insist(floor, &running.run, || floor.runtime.block_on(floor.store.release(beat.clone())));
 }
 

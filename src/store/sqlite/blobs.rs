@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::door;
 use crate::descent::Dataset;
+use crate::failpoints;
 use crate::fit::DatasetId;
 use crate::store::{StoreError, codec};
 
@@ -55,9 +56,11 @@ impl Blobs {
         codec::write_dataset(&mut out, data)?;
         out.flush()?;
         out.get_ref().sync_all()?;
+        failpoints::reach("blob.written");
         let file = PendingFile::at(&self.directory, name);
         fs::rename(&draft.path, &file.path)?;
         draft.keep();
+        failpoints::reach("blob.renamed");
         door::sync_directory(&self.directory)?;
         Ok(file)
     }

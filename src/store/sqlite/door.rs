@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, ErrorCode};
 
 use super::schema;
+use crate::failpoints;
 use crate::store::StoreError;
 
 /// The first bytes of every SQLite file.
@@ -96,7 +97,9 @@ fn create(store: &Path) -> Result<(), StoreError> {
     schema::create(&connection)?;
     connection.close().map_err(|(_, error)| error)?;
     File::open(&draft)?.sync_all()?;
+    failpoints::reach("open.drafted");
     fs::rename(&draft, store)?;
+    failpoints::reach("open.renamed");
     sync_directory(directory_of(store))
 }
 

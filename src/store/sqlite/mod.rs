@@ -22,6 +22,7 @@ use super::{
     StoreError, codec, series,
 };
 use crate::descent::Dataset;
+use crate::failpoints;
 use crate::fit::{Event, EventId, FitId, FitRecord, HistoryBlock, Predictor, Tenant};
 
 mod admit;
@@ -57,6 +58,7 @@ impl SqliteStore {
 
     fn open_blocking(path: &Path) -> Result<Self, StoreError> {
         let lock = Lock::take(path)?;
+        failpoints::reach("open.locked");
         door::prepare(path)?;
         let connection = door::connect(path)?;
         let referenced = connection
@@ -64,6 +66,7 @@ impl SqliteStore {
             .query_map([], |row| row.get(0))?
             .collect::<Result<HashSet<String>, _>>()?;
         let blobs = Blobs::open(path, &referenced)?;
+        failpoints::reach("open.swept");
         let readers = (0..READERS).map(|_| door::connect(path)).collect::<Result<_, _>>()?;
         let readers = Readers::start(readers)?;
         let writer = Writer::start(connection, blobs.clone())?;

@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::blobs::{Blobs, PendingFile};
+use crate::failpoints;
 use crate::store::StoreError;
 
 /// Commands in one transaction at most: bounds what a failed commit fails, and how long the first one waits.
@@ -150,6 +151,7 @@ fn transact(commands: &mut impl Iterator<Item = Command>, connection: &Connectio
         }
         return;
     }
+    failpoints::reach("store.begun");
     let mut answers = Vec::new();
     let mut files = Files::default();
     for command in commands {
@@ -158,10 +160,13 @@ fn transact(commands: &mut impl Iterator<Item = Command>, connection: &Connectio
             break;
         }
     }
+    failpoints::reach("store.ran");
     match connection.execute_batch("COMMIT") {
         Ok(()) => {
+            failpoints::reach("store.committed");
             files.kept.into_iter().for_each(PendingFile::keep);
             answers.into_iter().for_each(|answer| answer(Ok(())));
+            failpoints::reach("store.answered");
             files.obsolete.iter().for_each(|file| blobs.remove(file));
         }
         Err(error) => {
