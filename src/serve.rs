@@ -261,7 +261,9 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(30);
 
     /// A service with a store in memory; its address, its shutdown, and its end.
-    async fn started(flags: &[&str]) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<()>) {
+    async fn started(
+        flags: &[&str],
+    ) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<Result<(), DiskFailed>>) {
         let arguments = ["fitd", "--store", "memory:"].iter().chain(flags);
         let config = Config::try_parse_from(arguments).expect("valid flags");
         let service = open(&config).await.expect("a store in memory");
@@ -332,7 +334,7 @@ mod tests {
         let mut answer = [0; 12];
         idle.read_exact(&mut answer).await.expect("answered");
         shutdown.cancel();
-        timeout(PATIENCE, end).await.expect("ended in time").expect("no panic");
+        timeout(PATIENCE, end).await.expect("ended in time").expect("no panic").expect("the store is sound");
         let mut rest = Vec::new();
         timeout(PATIENCE, idle.read_to_end(&mut rest)).await.expect("closed in time").expect("an orderly end");
         assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");

@@ -31,6 +31,8 @@ mod settings;
 #[cfg(test)]
 mod scripted;
 #[cfg(test)]
+mod sharing;
+#[cfg(test)]
 mod shelf;
 #[cfg(test)]
 mod tests;

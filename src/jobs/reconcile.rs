@@ -51,11 +51,8 @@ pub(super) async fn reconcile(floor: Arc<Floor>) {
 /// Logs each run that has become stuck, once.
 fn tell_stuck(floor: &Floor, told: &mut HashSet<(FitId, u32)>) {
     let runs = floor.hub.runs();
-    let stuck: HashSet<_> = runs
-        .iter()
-        .filter(|run| run.is_stuck(floor.settings.stuck_after))
-        .map(|run| (run.id, run.attempt))
-        .collect();
+    let stuck: HashSet<_> =
+        runs.iter().filter(|run| run.is_stuck(floor.settings.stuck_after)).map(|run| (run.id, run.attempt)).collect();
     for (fit, attempt) in stuck.difference(told) {
         tracing::error!(%fit, attempt, "a fit does not stop; its worker is stuck");
     }

@@ -87,8 +87,8 @@ impl Run {
     /// Whether it has not stopped for `patience` after it was asked to, or should have by itself.
     pub(super) fn is_stuck(&self, patience: Duration) -> bool {
         let asked = self.asked_at.get().is_some_and(|asked| asked.elapsed() >= patience);
-        let late = |deadline: &Instant| Instant::now().saturating_duration_since(*deadline) >= patience;
-        asked || self.deadline.get().is_some_and(late)
+        let last = self.deadline.get().and_then(|deadline| deadline.checked_add(patience));
+        asked || last.is_some_and(|last| Instant::now() >= last)
     }
 
     /// What is asked. One load, so that a step can afford it.

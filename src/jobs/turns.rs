@@ -28,7 +28,10 @@ pub(super) async fn give(floor: Arc<Floor>) {
                 Ok(true) => failing = false,
                 Err(error) => {
                     if !std::mem::replace(&mut failing, true) {
-                        tracing::warn!(error = &error as &dyn std::error::Error, "nobody knows whose turn it is; trying on");
+                        tracing::warn!(
+                            error = &error as &dyn std::error::Error,
+                            "nobody knows whose turn it is; trying on"
+                        );
                     }
                 }
             }
@@ -54,9 +57,7 @@ fn choose(waiting: &[Waiting], runs: &[Arc<Run>], weight: impl Fn(&Tenant) -> f6
     // What leaves already is not counted as running.
     let staying: Vec<_> = runs.iter().filter(|run| run.asked() == Ask::Nothing).collect();
     let mut leaving = runs.len() - staying.len();
-    let load = |tenant: &Tenant| {
-        staying.iter().filter(|run| run.tenant == *tenant).count() as f64 / weight(tenant)
-    };
+    let load = |tenant: &Tenant| staying.iter().filter(|run| run.tenant == *tenant).count() as f64 / weight(tenant);
     let mut chosen: Vec<Arc<Run>> = Vec::new();
     let mut contested = false;
     for tenant in waiting.iter().map(|waiting| &waiting.tenant) {
@@ -69,9 +70,9 @@ fn choose(waiting: &[Waiting], runs: &[Arc<Run>], weight: impl Fn(&Tenant) -> f6
             continue;
         }
         candidates.retain(|run| run.computed() >= SLICE && !chosen.iter().any(|other| Arc::ptr_eq(other, run)));
-        let longest = candidates.into_iter().max_by(|a, b| {
-            load(&a.tenant).total_cmp(&load(&b.tenant)).then(a.computed().cmp(&b.computed()))
-        });
+        let longest = candidates
+            .into_iter()
+            .max_by(|a, b| load(&a.tenant).total_cmp(&load(&b.tenant)).then(a.computed().cmp(&b.computed())));
         chosen.extend(longest.map(|run| Arc::clone(run)));
     }
     (chosen, contested)

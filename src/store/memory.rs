@@ -12,8 +12,8 @@ use super::life::{Cancelled, Documents, Ending, KEY_LIFE, Life};
 use super::series::{self, Extent};
 use super::turns::{self, Candidate};
 use super::{
-    Ask, Claim, Counts, Created, Finish, Finished, Heartbeat, IdempotencyKey, Lease, ListQuery, NewFit, Page, Retention,
-    Store, StoreError, StoredCheckpoint, Trimmed, Turn, Waiting,
+    Ask, Claim, Counts, Created, Finish, Finished, Heartbeat, IdempotencyKey, Lease, ListQuery, NewFit, Page,
+    Retention, Store, StoreError, StoredCheckpoint, Trimmed, Turn, Waiting,
 };
 use crate::descent::Dataset;
 use crate::fit::{

@@ -133,7 +133,9 @@ pub(crate) type Weights = HashMap<Tenant, f64>;
 pub(crate) enum Turn {
     Claimed(Box<Claim>),
     /// The fit whose turn it is needs more memory than was free. Nobody overtakes it, or it might wait for ever.
-    TooLarge { memory_bytes: u64 },
+    TooLarge {
+        memory_bytes: u64,
+    },
     Nothing,
 }
 

@@ -15,7 +15,11 @@ pub(super) struct Candidate {
 /// The candidate whose turn it is.
 pub(super) fn next(candidates: Vec<Candidate>, weights: &Weights) -> Option<Candidate> {
     let load = |candidate: &Candidate| candidate.running as f64 / weight(weights, &candidate.tenant);
-    candidates.into_iter().min_by(|a, b| load(a).total_cmp(&load(b)).then(a.taken.total_cmp(&b.taken)))
+    let order = |a: &Candidate, b: &Candidate| {
+        let fewer = load(a).total_cmp(&load(b)).then(a.taken.total_cmp(&b.taken));
+        fewer.then_with(|| a.tenant.as_str().cmp(b.tenant.as_str()))
+    };
+    candidates.into_iter().min_by(order)
 }
 
 /// What `taken` is after the turn. `floor` is the smallest among those that wait: who comes back after a while starts there

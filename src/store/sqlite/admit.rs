@@ -109,8 +109,9 @@ pub(super) fn replay(
     key: &IdempotencyKey,
     now: Timestamp,
 ) -> Result<Option<Created>, StoreError> {
-    let mut statement = connection
-        .prepare_cached("SELECT fingerprint, fit, used_at, seal FROM idempotency WHERE tenant = ?1 AND key = ?2 AND used_at > ?3")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT fingerprint, fit, used_at, seal FROM idempotency WHERE tenant = ?1 AND key = ?2 AND used_at > ?3",
+    )?;
     let mut found = statement.query(params![tenant.as_str(), key.key, nanoseconds(oldest_key(now))])?;
     let Some(row) = found.next()? else { return Ok(None) };
     let (fingerprint, fit): ([u8; 32], [u8; 16]) = (row.get(0)?, row.get(1)?);

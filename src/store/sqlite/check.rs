@@ -159,7 +159,10 @@ fn counts(connection: &Connection, findings: &mut Findings) -> Result<(), StoreE
             "SELECT count(*) FROM (SELECT tenant, sum(status = 'queued') AS queued FROM fit GROUP BY tenant) f
                  LEFT JOIN turn t USING (tenant) WHERE t.queued IS NOT f.queued",
         ),
-        ("references", "SELECT count(*) FROM dataset d WHERE refs <> (SELECT count(*) FROM fit f WHERE f.dataset = d.id)"),
+        (
+            "references",
+            "SELECT count(*) FROM dataset d WHERE refs <> (SELECT count(*) FROM fit f WHERE f.dataset = d.id)",
+        ),
     ] {
         if connection.query_row(wrong, [], |row| row.get::<_, i64>(0))? != 0 {
             findings.faults.push(format!("the {what} are not what the fits say"));

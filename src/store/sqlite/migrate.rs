@@ -29,8 +29,8 @@ pub(super) fn migrate(store: &Path, connection: &Connection) -> Result<(), Store
         tracing::info!(from = version, to = version + 1, "bringing the store to a newer version");
         failpoints::reach("migrate.begun");
         connection.execute_batch("BEGIN IMMEDIATE")?;
-        let stepped = step(store, connection)
-            .and_then(|()| Ok(connection.pragma_update(None, "user_version", version + 1)?));
+        let stepped =
+            step(store, connection).and_then(|()| Ok(connection.pragma_update(None, "user_version", version + 1)?));
         if let Err(error) = stepped {
             connection.execute_batch("ROLLBACK")?;
             return Err(error);

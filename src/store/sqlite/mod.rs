@@ -20,8 +20,8 @@ use self::reader::Readers;
 use self::reads::Listed;
 use self::writer::Writer;
 use super::{
-    Ask, Claim, Counts, Created, Finish, Finished, Heartbeat, IdempotencyKey, Lease, ListQuery, NewFit, Page, Retention,
-    Store, StoreError, Trimmed, Turn, Waiting, codec, series,
+    Ask, Claim, Counts, Created, Finish, Finished, Heartbeat, IdempotencyKey, Lease, ListQuery, NewFit, Page,
+    Retention, Store, StoreError, Trimmed, Turn, Waiting, codec, series,
 };
 use crate::descent::Dataset;
 use crate::failpoints;
@@ -32,17 +32,17 @@ mod migrate;
 mod schema;
 mod seal;
 
-mod writer;
+mod admit;
 mod ballast;
 mod blobs;
-mod admit;
-mod work;
 mod claimed;
-mod turns;
-mod rows;
 mod points;
 mod quarantine;
+mod rows;
 mod trim;
+mod turns;
+mod work;
+mod writer;
 
 mod reader;
 mod reads;

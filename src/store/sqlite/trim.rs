@@ -3,7 +3,7 @@
 use rusqlite::{Connection, params};
 
 use super::admit;
-use super::rows::{natural, nanoseconds, whole};
+use super::rows::{nanoseconds, natural, whole};
 use super::writer::Write;
 use crate::fit::FitId;
 use crate::store::{Retention, StoreError, Trimmed};
@@ -62,7 +62,10 @@ fn give_back(connection: &Connection) -> Result<bool, StoreError> {
     if surplus == 0 {
         return Ok(false);
     }
-    connection.execute_batch(&format!("PRAGMA incremental_vacuum({})", surplus.min(PAGES_AT_ONCE)))?;
+    // A row for each page, so the statement has to run to its end.
+    let mut statement = connection.prepare(&format!("PRAGMA incremental_vacuum({})", surplus.min(PAGES_AT_ONCE)))?;
+    let mut pages = statement.query([])?;
+    while pages.next()?.is_some() {}
     Ok(surplus > PAGES_AT_ONCE)
 }
 

@@ -106,7 +106,8 @@ fn begin(connection: &Connection, turn: &turns::Chosen, ask: &Ask) -> Result<Nex
     plain.save(connection)?;
     rows::save_event(connection, turn.fit, started)?;
     turns::take(connection, turn)?;
-    Claimed::load(connection, &plain, plain.life.lease_until.unwrap_or(ask.now)).map(|claimed| Next::Claimed(Box::new(claimed)))
+    Claimed::load(connection, &plain, plain.life.lease_until.unwrap_or(ask.now))
+        .map(|claimed| Next::Claimed(Box::new(claimed)))
 }
 
 /// Ends a fit that this attempt could not begin because its stored data is damaged.

@@ -87,8 +87,7 @@ impl Writer {
         let (commands, queue) = mpsc::channel(QUEUE_MAX);
         let broken = watch::Sender::new(false);
         let mut desk = Desk { connection, blobs, ballast, broken: broken.clone() };
-        let thread =
-            std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || desk.serve(queue))?;
+        let thread = std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || desk.serve(queue))?;
         Ok(Self { commands: Some(commands), thread: Some(thread), broken })
     }
 
