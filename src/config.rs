@@ -122,6 +122,9 @@ pub struct LimitsConfig {
     /// Bytes of a request body, as sent and again after decoding
     #[arg(long, env = "FITD_BODY_BYTES", default_value_t = 16 << 20, global = true)]
     pub body_bytes: u64,
+    /// Bytes that all bodies may take together while they are read [default: an eighth of the fits' memory]
+    #[arg(long, env = "FITD_BODIES_BYTES", global = true)]
+    pub bodies_bytes: Option<u64>,
     /// Columns of a dataset
     #[arg(long, env = "FITD_COLUMNS", default_value_t = 4096, global = true)]
     pub columns: u64,
@@ -209,6 +212,11 @@ impl JobsConfig {
 }
 
 impl LimitsConfig {
+    /// What all bodies may take together: as said, or an eighth of the fits' memory.
+    pub fn bodies_bytes(&self) -> u64 {
+        self.bodies_bytes.unwrap_or_else(|| self.memory_bytes() / 8)
+    }
+
     /// Fits of one client in the queue: as said, or half of the queue.
     pub fn tenant_queue(&self) -> u64 {
         self.tenant_queue.unwrap_or(self.queue.div_ceil(2))

@@ -193,6 +193,11 @@ impl Problem {
             .with(RETRY_AFTER, "5")
     }
 
+    pub(crate) fn too_many_bodies() -> Self {
+        let detail = "as many bodies are being read as there is memory for";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail).with(RETRY_AFTER, "2")
+    }
+
     pub(crate) fn stuck(workers: u64) -> Self {
         let detail = format!("all {workers} workers have a fit that does not stop");
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail).with(RETRY_AFTER, "5")

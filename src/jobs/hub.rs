@@ -1,12 +1,13 @@
 //! Who follows which fit, and which fits run here. Everything in it can be lost: the store has what counts.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use tokio::sync::watch;
 
 use super::Live;
 use super::run::{Ask, Run};
+use super::sync::{Mutex, MutexGuard};
 use crate::fit::{FitId, FitRecord, Progress, Status, Tenant};
 use crate::store::Claim;
 

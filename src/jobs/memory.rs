@@ -1,8 +1,10 @@
 //! One budget of memory for all fits that run: each holds what it was estimated to need, and what is not free is waited
 //! for. It knows bytes alone.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
+
+use super::sync::{Condvar, Mutex, MutexGuard};
 
 /// The budget.
 pub(super) struct Memory {

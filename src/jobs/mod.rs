@@ -27,7 +27,10 @@ mod turns;
 mod engine;
 mod floor;
 mod settings;
+mod sync;
 
+#[cfg(all(test, feature = "shuttle"))]
+mod interleavings;
 #[cfg(test)]
 mod scripted;
 #[cfg(test)]

@@ -1,14 +1,15 @@
 //! One fit that runs here, as everyone but its own thread sees it: what is asked of it, its live progress and the
 //! history that is not stored yet.
 
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::Live;
+use super::sync::{AtomicU8, Mutex, MutexGuard};
 use crate::fit::{EventId, FitId, HistoryBlock, Progress, Tenant};
 use crate::store::Claim;
 

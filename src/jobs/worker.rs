@@ -15,7 +15,7 @@ use super::recorder::Recorder;
 use super::run::{Ask, Run};
 use super::team::Borrowers;
 use super::watcher::{Terms, Watched, Watcher};
-use super::{plan, report};
+use super::{plan, report, sync};
 use crate::descent::{self, NUMERICS_VERSION, Outcome, StopReason};
 use crate::failpoints;
 use crate::fit::{self, EventId, HistoryBlock};
@@ -37,7 +37,7 @@ pub(super) fn start(floor: &Arc<Floor>) -> std::io::Result<()> {
     for number in 0..floor.settings.workers.max(1) {
         let shared = Arc::clone(floor);
         floor.workers.send_modify(|alive| *alive += 1);
-        let thread = std::thread::Builder::new().name(format!("fitd-worker-{number}")).spawn(move || {
+        let thread = sync::thread::Builder::new().name(format!("fitd-worker-{number}")).spawn(move || {
             // Fits are guarded one by one; this guards the pool against a fault of the worker itself.
             while catch_unwind(AssertUnwindSafe(|| work(&shared))).is_err() {
                 tracing::error!(number, "a worker had a fault and starts again");
@@ -98,7 +98,7 @@ fn claim(floor: &Floor, memory_bytes: u64) -> Result<Turn, StoreError> {
         memory_bytes_max: floor.memory.bytes_max(),
         weights: Arc::clone(&floor.settings.weights),
     };
-    floor.runtime.block_on(floor.store.claim(&ask))
+    sync::block_on(&floor.runtime, floor.store.claim(&ask))
 }
 
 /// Runs a claimed fit to its end, or as far as it is let.
@@ -207,7 +207,7 @@ fn bare_end(running: &Running<'_>, claim: &Claim) -> Finish {
 }
 
 fn end(floor: &Floor, running: &Running<'_>, finish: &Finish) {
-    match insist(floor, &running.run, || floor.runtime.block_on(floor.store.finish(finish.clone()))) {
+    match insist(floor, &running.run, || sync::block_on(&floor.runtime, floor.store.finish(finish.clone()))) {
         Some(Finished::Done(record)) => {
             failpoints::reach("run.finished");
             tracing::info!(fit = %record.id, attempt = record.attempt, status = record.status.as_str(), "a fit has ended");
@@ -229,7 +229,7 @@ fn release(floor: &Floor, running: &Running<'_>, watched: Watched) {
         ..keeper::empty_beat(floor, &running.run)
     };
     failpoints::reach("release.built");
-    insist(floor, &running.run, || floor.runtime.block_on(floor.store.release(beat.clone())));
+    insist(floor, &running.run, || sync::block_on(&floor.runtime, floor.store.release(beat.clone())));
 }
 
 /// Tries a run's last write until the store takes it. A full store is waited for as long as the service lives; other
