@@ -230,6 +230,10 @@ fn release(floor: &Floor, running: &Running<'_>, watched: Watched) {
     };
     failpoints::reach("release.built");
     insist(floor, &running.run, || sync::block_on(&floor.runtime, floor.store.release(beat.clone())));
+    if running.run.asked() == Ask::Yield {
+        // It is in the queue again, and nobody else says so.
+        floor.backlog.add();
+    }
 }
 
 /// Tries a run's last write until the store takes it. A full store is waited for as long as the service lives; other

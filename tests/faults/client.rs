@@ -60,6 +60,16 @@ impl Service {
         self.send(Client::new().get(self.url(path))).await.status().as_u16()
     }
 
+    /// Asks for the fit until it is gone.
+    pub(crate) async fn until_gone(&self, id: &str) {
+        let gone = async {
+            while self.status(&format!("/fits/{id}")).await != 404 {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(PATIENCE, gone).await.expect("the fit should go");
+    }
+
     /// The text at a path.
     pub(crate) async fn text(&self, path: &str, accept: &str) -> String {
         let response = self.send(Client::new().get(self.url(path)).header("Accept", accept)).await;

@@ -7,6 +7,7 @@ mod process;
 
 mod crashing;
 mod flags;
+mod flat;
 mod migrating;
 mod readme;
 mod starting;

@@ -73,7 +73,7 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    async fn start(command: &mut Command) -> Self {
+    pub(crate) async fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let (sender, log) = watch::channel(String::new());
@@ -94,6 +94,11 @@ impl Service {
         let found = timeout(PATIENCE, self.log.wait_for(|log| log.contains(text))).await;
         let found = found.unwrap_or_else(|_| panic!("{text} should be logged"));
         found.map(|log| log.clone()).unwrap_or_else(|_| panic!("the process ended without {text}"))
+    }
+
+    /// The process's number.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id().expect("the process runs")
     }
 
     /// `kill -9`, and the process is gone.

@@ -121,9 +121,7 @@ async fn a_store_stays_within_its_bytes_and_lets_the_oldest_go() {
         ids.push(id);
     }
     // The newest is there, and the oldest goes within some passes of the reconciler.
-    while service.status(&format!("/fits/{}", ids[0])).await != 404 {
-        tokio::task::yield_now().await;
-    }
+    service.until_gone(&ids[0]).await;
     assert_eq!(service.status(&format!("/fits/{}", ids[59])).await, 200);
     let mut service = service;
     service.terminate().await;
@@ -142,9 +140,7 @@ async fn finished_fits_go_when_their_time_is_over_and_their_streams_end() {
     let service = Service::start(serve.args(arguments)).await;
     let id = service.create(&body(2)).await;
     assert_eq!(service.finished(&id).await["status"], "succeeded");
-    while service.status(&format!("/fits/{id}")).await != 404 {
-        tokio::task::yield_now().await;
-    }
+    service.until_gone(&id).await;
     let (code, text) = run(&["check", "--store", &place.store()]).await;
     assert_eq!((code, text.as_str()), (Some(0), "0 fits and 0 datasets were read, 0 faults found\n"));
     service.kill().await;
