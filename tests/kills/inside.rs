@@ -1,0 +1,55 @@
+//! What no client can see: looks into the file of a store that is in use, without writing to it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use serde_json::Value;
+
+/// The checksum behind a document.
+const CRC_BYTES: usize = 4;
+
+/// Without the right to write, it never folds the log into the file when it closes.
+fn open(store: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(store, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    Ok(connection)
+}
+
+/// What SQLite itself finds wrong with the file.
+pub(crate) fn damage(store: &Path) -> rusqlite::Result<Vec<String>> {
+    let connection = open(store)?;
+    let mut statement = connection.prepare("PRAGMA integrity_check")?;
+    let mut found: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    found.retain(|line| line != "ok");
+    let mut statement = connection.prepare("PRAGMA foreign_key_check")?;
+    let dangling = statement.query_map([], |row| row.get::<_, String>(0))?;
+    found.extend(dangling.collect::<Result<Vec<_>, _>>()?);
+    Ok(found)
+}
+
+/// Fits that are `running` without a lease that holds.
+pub(crate) fn without_lease(store: &Path) -> rusqlite::Result<u64> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as i64;
+    let query = "SELECT count(*) FROM fit WHERE status = 'running' AND (lease_until IS NULL OR lease_until <= ?1)";
+    open(store)?.query_row(query, [now], |row| row.get::<_, i64>(0)).map(|count| count as u64)
+}
+
+/// Seconds of computing that the stored progress of each of these fits has.
+pub(crate) fn stored_seconds(store: &Path, ids: &[&String]) -> rusqlite::Result<BTreeMap<String, f64>> {
+    let connection = open(store)?;
+    let mut statement = connection.prepare("SELECT progress FROM fit WHERE id = ?1")?;
+    let mut found = BTreeMap::new();
+    for &id in ids {
+        let bytes = uuid::Uuid::parse_str(id).unwrap();
+        let progress = statement.query_row([bytes.as_bytes()], |row| row.get::<_, Option<Vec<u8>>>(0)).optional()?;
+        let Some(progress) = progress else { continue };
+        let seconds = progress.map_or(0.0, |sealed| {
+            let document: Value = serde_json::from_slice(&sealed[..sealed.len() - CRC_BYTES]).unwrap();
+            document["elapsed_seconds"].as_f64().unwrap()
+        });
+        found.insert(id.clone(), seconds);
+    }
+    Ok(found)
+}
