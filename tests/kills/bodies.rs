@@ -185,10 +185,7 @@ fn long() -> Vec<Body> {
         ),
         long(
             "lbfgs",
-            with(
-                unending(classes(9), json!("logistic"), json!({"kind": "lbfgs"}), 25_000),
-                json!({"scaling": "none"}),
-            ),
+            with(unending(classes(9), json!("logistic"), json!({"kind": "lbfgs"}), 25_000), json!({"scaling": "none"})),
         ),
         // So many steps, because it is far from quadratic where the residuals are.
         long(

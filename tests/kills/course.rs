@@ -47,11 +47,8 @@ impl Course {
     }
 
     fn refill(&mut self) {
-        self.points = fitd::failpoints::ALL
-            .iter()
-            .filter(|name| !AT_FIRST.contains(name))
-            .map(|&name| (name, 0))
-            .collect();
+        self.points =
+            fitd::failpoints::ALL.iter().filter(|name| !AT_FIRST.contains(name)).map(|&name| (name, 0)).collect();
         self.dice.shuffle(&mut self.points);
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
 /// The checksum behind a document.
@@ -36,20 +36,32 @@ pub(crate) fn without_lease(store: &Path) -> rusqlite::Result<u64> {
     open(store)?.query_row(query, [now], |row| row.get::<_, i64>(0)).map(|count| count as u64)
 }
 
-/// Seconds of computing that the stored progress of each of these fits has.
-pub(crate) fn stored_seconds(store: &Path, ids: &[&String]) -> rusqlite::Result<BTreeMap<String, f64>> {
+/// How far the unfinished fits are as the store knows it: seconds of computing, and the iteration.
+pub(crate) fn standings(store: &Path) -> rusqlite::Result<BTreeMap<String, (f64, u64)>> {
     let connection = open(store)?;
-    let mut statement = connection.prepare("SELECT progress FROM fit WHERE id = ?1")?;
-    let mut found = BTreeMap::new();
-    for &id in ids {
-        let bytes = uuid::Uuid::parse_str(id).unwrap();
-        let progress = statement.query_row([bytes.as_bytes()], |row| row.get::<_, Option<Vec<u8>>>(0)).optional()?;
-        let Some(progress) = progress else { continue };
-        let seconds = progress.map_or(0.0, |sealed| {
+    let mut statement = connection.prepare("SELECT id, progress FROM fit WHERE status IN ('queued', 'running')")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, Option<Vec<u8>>>(1)?)))?;
+    let standings = rows.map(|row| {
+        let (id, progress) = row?;
+        let standing = progress.map_or((0.0, 0), |sealed| {
             let document: Value = serde_json::from_slice(&sealed[..sealed.len() - CRC_BYTES]).unwrap();
-            document["elapsed_seconds"].as_f64().unwrap()
+            (document["elapsed_seconds"].as_f64().unwrap(), document["iteration"].as_u64().unwrap())
         });
-        found.insert(id.clone(), seconds);
-    }
-    Ok(found)
+        Ok((uuid::Uuid::from_bytes(id).to_string(), standing))
+    });
+    standings.collect()
+}
+
+/// Of each fit its status, whether it has a checkpoint, and whether it has made progress.
+pub(crate) fn checkpoints(store: &Path) -> rusqlite::Result<BTreeMap<String, (String, bool, bool)>> {
+    let connection = open(store)?;
+    let mut statement = connection.prepare(
+        "SELECT fit.id, status, checkpoint.fit IS NOT NULL, progress IS NOT NULL
+         FROM fit LEFT JOIN checkpoint ON checkpoint.fit = fit.id",
+    )?;
+    let rows = statement.query_map([], |row| {
+        let id = uuid::Uuid::from_bytes(row.get(0)?).to_string();
+        Ok((id, (row.get(1)?, row.get(2)?, row.get(3)?)))
+    })?;
+    rows.collect()
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
+use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -39,8 +40,10 @@ const READY_MAX: f64 = 1.0;
 struct Measured {
     ready: Vec<f64>,
     lost: Vec<f64>,
-    /// Computing that running fits had done just before the kill, by fit.
+    /// Seconds of computing that running fits had done just before the kill, by fit.
     before: BTreeMap<String, f64>,
+    /// Seconds of computing and the iteration that unfinished fits had when this life began.
+    begun: BTreeMap<String, (f64, u64)>,
 }
 
 struct Loop {
@@ -79,9 +82,7 @@ impl Loop {
             }
             None => {
                 if let Ok(running) = client.list("status=running").await {
-                    let seconds = |fit: &serde_json::Value| fit["progress"]["elapsed_seconds"].as_f64();
-                    self.measured.before =
-                        running.iter().filter_map(|fit| Some((text(fit, "/id"), seconds(fit)?))).collect();
+                    self.stand(&running);
                 }
                 service.kill().await
             }
@@ -95,15 +96,32 @@ impl Loop {
     /// What there is to see right after a start.
     fn look(&mut self, service: &Service) {
         self.measured.ready.push(service.ready_after.as_secs_f64());
-        let ids: Vec<_> = self.measured.before.keys().collect();
         // A process that is killed meanwhile leaves nothing to look into.
-        if let Ok(stored) = inside::stored_seconds(&self.place.store(), &ids) {
-            let lost = self.measured.before.iter().filter_map(|(id, before)| Some(before - stored.get(id)?));
+        if let Ok(stored) = inside::standings(&self.place.store()) {
+            let lost = self.measured.before.iter().filter_map(|(id, before)| Some(before - stored.get(id)?.0));
             self.measured.lost.extend(lost.filter(|lost| *lost > 0.0));
+            self.measured.begun = stored;
         }
         self.measured.before.clear();
         if let Ok(count @ 1..) = inside::without_lease(&self.place.store()) {
             self.load.ledger.breach(format!("I6: {count} fits are running without a lease"));
+        }
+    }
+
+    /// Where the running fits stand just before the kill.
+    fn stand(&mut self, running: &[Value]) {
+        for fit in running {
+            let (id, progress) = (text(fit, "/id"), &fit["progress"]);
+            let (Some(seconds), Some(iteration)) =
+                (progress["elapsed_seconds"].as_f64(), progress["iteration"].as_u64())
+            else {
+                continue;
+            };
+            if let Some((_, begun)) = self.measured.begun.get(&id).filter(|(_, begun)| *begun > iteration) {
+                let breach = format!("{id} was at iteration {begun} before the kill and is at {iteration} after it");
+                self.load.ledger.breach(breach);
+            }
+            self.measured.before.insert(id, seconds);
         }
     }
 

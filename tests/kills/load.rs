@@ -132,7 +132,8 @@ impl Patron {
     }
 
     async fn post(&mut self, client: &Client) -> Result<(), Gone> {
-        let (body, kills) = (self.load.choose(&mut self.dice).clone(), self.load.ledger.with(super::ledger::Book::kills));
+        let (body, kills) =
+            (self.load.choose(&mut self.dice).clone(), self.load.ledger.with(super::ledger::Book::kills));
         let answer = client.post(&body, None).await?;
         self.created(&answer, &body.name, None, kills);
         Ok(())
@@ -258,7 +259,8 @@ impl Patron {
 impl Load {
     /// Notes a terminal state.
     pub(crate) fn saw(&self, id: &str, fit: &Value) {
-        let is_new = is_terminal(fit) && self.ledger.with(|book| book.fits.get(id).is_none_or(|known| known.ended.is_none()));
+        let is_new =
+            is_terminal(fit) && self.ledger.with(|book| book.fits.get(id).is_none_or(|known| known.ended.is_none()));
         if is_new {
             let (id, status) = (id.to_owned(), text(fit, "/status"));
             self.ledger.write(Entry::Ended { id, status, digest: digest(&fit.to_string()) });

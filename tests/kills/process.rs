@@ -112,7 +112,8 @@ impl Starting {
     pub(crate) async fn serve(mut self) -> Result<Service, End> {
         let mut told = Vec::new();
         let address = loop {
-            let Some(line) = timeout(PATIENCE, self.lines.next_line()).await.expect("a start should end").unwrap() else {
+            let Some(line) = timeout(PATIENCE, self.lines.next_line()).await.expect("a start should end").unwrap()
+            else {
                 let end = ended(&mut self.child).await;
                 if let End::Code(code) = end {
                     panic!("the service refused to start with code {code}:\n{}", told.join("\n"));

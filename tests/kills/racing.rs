@@ -1,1 +1,114 @@
-//! racing
+//! A cancel that races the end of its fit, many times: one of them wins, and every reader sees the same winner for ever.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+
+use crate::bodies::{Body, Size};
+use crate::client::{Client, digest, is_terminal, text};
+use crate::dice::Dice;
+use crate::figures::{self, number};
+use crate::process::Place;
+
+const RACES_QUICK: u64 = 500;
+const RACERS: u64 = 6;
+/// Iterations that take a few milliseconds.
+const ITERATIONS: u64 = 4_000;
+/// The longest head start that a fit gets.
+const HEAD_START_MAX_MICROS: u64 = 12_000;
+
+/// A line that is descended on so slowly that it never converges.
+fn body() -> Body {
+    let x: Vec<f64> = (0..40).map(f64::from).collect();
+    let y: Vec<f64> = x.iter().map(|x| 2.0 * x + (x * 7.0).sin()).collect();
+    let fit = json!({
+        "data": {"x": x, "y": y},
+        "model": "linear",
+        "loss": "log_cosh",
+        "optimizer": {"kind": "gradient_descent", "learning_rate": 1e-6},
+        "stop": {"max_iterations": ITERATIONS, "gradient_tolerance": 0},
+    });
+    let text = fit.to_string();
+    Body { name: "race".to_owned(), size: Size::Small, optimizer: "gradient_descent".to_owned(), text }
+}
+
+/// One race: the terminal document and what the cancel replied.
+async fn race(client: &Client, body: &Body, dice: &mut Dice) -> (String, Value, String) {
+    let created = client.post(body, None).await.unwrap();
+    assert_eq!(created.status, 201, "{}", created.text);
+    let id = text(&created.json(), "/id");
+    let start = Instant::now() + Duration::from_micros(dice.below(HEAD_START_MAX_MICROS));
+    let follow = async {
+        let mut events = client.events(&id, None).await.unwrap().unwrap();
+        let mut last = None;
+        while let Some(event) = events.next().await {
+            last = Some(event);
+        }
+        last.expect("a stream has an end")
+    };
+    let cancel = async {
+        // The head start: nothing comes meanwhile.
+        let _ = timeout_at(start, std::future::pending::<()>()).await;
+        client.cancel(&id).await.unwrap()
+    };
+    let wait = client.ended(&id);
+    let (told, replied, waited) = tokio::join!(follow, cancel, wait);
+    let waited = waited.unwrap().expect("it is there");
+    let replied = replied.json();
+    assert_eq!(told.data, waited, "the stream and the waiting reader differ");
+    assert_eq!(told.kind, text(&waited, "/status"));
+    if is_terminal(&replied) {
+        assert_eq!(replied, waited, "the cancel was answered with another end");
+    } else {
+        assert_eq!(waited["status"], "cancelled", "the cancel was acknowledged");
+    }
+    (id, waited, text(&replied, "/status"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_that_races_the_end_has_one_winner_and_all_readers_see_it() {
+    let races = number("FITD_RACES", RACES_QUICK);
+    let place = Place::new();
+    let service = place.serve(&["--workers", "2"]).await;
+    let client = Client::new(service.address);
+    let left = Arc::new(AtomicU64::new(races));
+    let dice = Dice::new(number("FITD_KILLS_SEED", 1));
+    let mut racers = JoinSet::new();
+    for racer in 0..RACERS {
+        let (client, left, mut dice, body) = (client.clone(), left.clone(), dice.fork(racer), body());
+        racers.spawn(async move {
+            let mut ended = Vec::new();
+            while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
+                let (id, fit, _) = race(&client, &body, &mut dice).await;
+                ended.push((id, text(&fit, "/status"), digest(&fit.to_string())));
+            }
+            ended
+        });
+    }
+    let mut ended = BTreeMap::new();
+    while let Some(some) = racers.join_next().await {
+        ended.extend(some.unwrap().into_iter().map(|(id, status, digest)| (id, (status, digest))));
+    }
+    service.kill().await;
+    // For ever: also in another life.
+    let service = place.serve(&["--workers", "2"]).await;
+    let client = Client::new(service.address);
+    let mut seen = 0;
+    for fit in client.list("").await.unwrap() {
+        let (status, before) = &ended[&text(&fit, "/id")];
+        assert_eq!((&text(&fit, "/status"), &digest(&fit.to_string())), (status, before));
+        seen += 1;
+    }
+    service.kill().await;
+    assert_eq!(seen, races);
+    let won = |status: &str| ended.values().filter(|(other, _)| other == status).count();
+    let (cancels, ends) = (won("cancelled"), won("succeeded"));
+    figures::print("cancel races", format!("{races}: {cancels} cancelled, {ends} succeeded, all readers agree"));
+    assert_eq!((cancels + ends) as u64, races);
+    assert!(cancels.min(ends) as u64 >= races / 50, "it was no race: {cancels} against {ends}");
+}
