@@ -6,6 +6,9 @@ use serde_json::{Map, Value, json};
 
 use crate::dice::Dice;
 
+/// So many, that some of their data is always new to the store.
+const LARGE: u64 = 12;
+
 /// What a fit is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Size {
@@ -247,5 +250,5 @@ fn small() -> Vec<Body> {
 
 fn large() -> Vec<Body> {
     let fit = |seed| json!({"data": table(seed, 6000, 6, Target::Line), "model": "linear"});
-    (0..3).map(|seed| Body::new(format!("large-{seed}"), Size::Large, fit(200 + seed))).collect()
+    (0..LARGE).map(|seed| Body::new(format!("large-{seed}"), Size::Large, fit(200 + seed))).collect()
 }

@@ -220,7 +220,14 @@ impl Patron {
     }
 
     async fn delete(&mut self, client: &Client) -> Result<(), Gone> {
-        let Some(id) = self.own() else { return Ok(()) };
+        // Large ones first: their data goes with the last of them, and is written anew later.
+        let is_large = |id: &String| {
+            let body = self.load.ledger.with(|book| book.fits.get(id).map(|known| known.body.clone()));
+            body.is_some_and(|name| self.load.body(&name).size == Size::Large)
+        };
+        let is_open = |id: &&String| self.load.ledger.with(|book| !book.fits[*id].delete_asked);
+        let large = self.own.iter().filter(|id| is_large(id)).find(is_open).cloned();
+        let Some(id) = large.or_else(|| self.own()) else { return Ok(()) };
         let is_long = self.load.ledger.with(|book| {
             let known = &book.fits[&id];
             self.load.body(&known.body).size == Size::Long && known.ended.is_none()
