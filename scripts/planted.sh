@@ -13,6 +13,8 @@ done | tar --create --null --files-from=- | tar --extract --directory="$copy"
 # Links share what is compiled already; where they cannot, everything is compiled once.
 if [ -d target ]; then
     cp --recursive --link target "$copy/target" 2>/dev/null || rm -rf "$copy/target"
+    # A lock that is shared would let the two trees wait for each other.
+    find "$copy/target" -maxdepth 2 -name .cargo-lock -delete 2>/dev/null || true
 fi
 
 missed=0

@@ -6,8 +6,9 @@ use serde_json::{Map, Value, json};
 
 use crate::dice::Dice;
 
-/// So many, that some of their data is always new to the store.
-const LARGE: u64 = 12;
+/// How a column begins that no fit uses, and how many it may begin with.
+const UNSALTED: &str = "\"salt\":[0.0,";
+const SALTS: u64 = 1_000_000_007;
 
 /// What a fit is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,11 +49,14 @@ impl Body {
 }
 
 impl Body {
-    /// As it is posted: a key is a label too, so that the fits of a key can be counted.
-    pub(crate) fn labelled(&self, key: Option<&str>) -> String {
-        match (key, self.text.strip_suffix('}')) {
+    /// As it is posted. A key is a label too, so that the fits of a key can be counted, and a large fit has data that no
+    /// other post has: by its key, or by the number of the post.
+    pub(crate) fn posted(&self, key: Option<&str>, number: u64) -> String {
+        let salt = key.map_or(number, |key| key.bytes().fold(7, |sum, byte| (sum * 31 + u64::from(byte)) % SALTS));
+        let text = self.text.replacen(UNSALTED, &format!("\"salt\":[{salt}.5,"), 1);
+        match (key, text.strip_suffix('}')) {
             (Some(key), Some(open)) => format!("{open},\"labels\":{}}}", json!({"key": key})),
-            _ => self.text.clone(),
+            _ => text,
         }
     }
 }
@@ -249,6 +253,11 @@ fn small() -> Vec<Body> {
 }
 
 fn large() -> Vec<Body> {
-    let fit = |seed| json!({"data": table(seed, 6000, 6, Target::Line), "model": "linear"});
-    (0..LARGE).map(|seed| Body::new(format!("large-{seed}"), Size::Large, fit(200 + seed))).collect()
+    let rows = 6000;
+    let fit = |seed| {
+        let mut data = table(seed, rows, 5, Target::Line);
+        data["salt"] = json!(vec![0.0; rows]);
+        json!({"data": data, "model": {"kind": "linear", "features": ["x0", "x1", "x2", "x3", "x4"], "target": "y"}})
+    };
+    (0..3).map(|seed| Body::new(format!("large-{seed}"), Size::Large, fit(200 + seed))).collect()
 }

@@ -70,10 +70,10 @@ impl Client {
         timeout(PATIENCE, asked).await.expect("an answer or the end of the server should come")
     }
 
-    pub(crate) async fn post(&self, body: &Body, key: Option<&str>) -> Result<Answer, Gone> {
+    pub(crate) async fn post(&self, body: &Body, key: Option<&str>, number: u64) -> Result<Answer, Gone> {
         let request = self.request(Method::POST, "/fits").header("Content-Type", "application/json");
         let request = key.into_iter().fold(request, |request, key| request.header("Idempotency-Key", key));
-        Self::ask(request.body(body.labelled(key))).await
+        Self::ask(request.body(body.posted(key, number))).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Result<Answer, Gone> {

@@ -7,8 +7,10 @@ use crate::dice::Dice;
 
 /// Points that are passed only while a store is made.
 const AT_FIRST: [&str; 2] = ["open.drafted", "open.renamed"];
+/// Points on a way that this load never takes: its store is always of this version.
+const ELSEWHERE: &str = "migrate.";
 /// How often a point is tried before it counts as one that this load does not lead to.
-const TRIES_MAX: u32 = 4;
+const TRIES_MAX: u32 = 3;
 /// Where a delay widens what a kill at a random time can hit.
 const SLOW: [&str; 6] = ["store.begun", "store.ran", "store.committed", "submit.stored", "beat.built", "run.computed"];
 
@@ -47,8 +49,11 @@ impl Course {
     }
 
     fn refill(&mut self) {
-        self.points =
-            fitd::failpoints::ALL.iter().filter(|name| !AT_FIRST.contains(name)).map(|&name| (name, 0)).collect();
+        self.points = fitd::failpoints::ALL
+            .iter()
+            .filter(|name| !AT_FIRST.contains(name) && !name.starts_with(ELSEWHERE))
+            .map(|&name| (name, 0))
+            .collect();
         self.dice.shuffle(&mut self.points);
     }
 

@@ -157,6 +157,8 @@ impl Loop {
         for name in fitd::failpoints::ALL {
             figures::print(&format!("kills at {name}"), book.kills.get(*name).unwrap_or(&0));
         }
+        let hit = fitd::failpoints::ALL.iter().filter(|name| book.kills.contains_key(**name)).count();
+        figures::print("fail points with a kill", format!("{hit} of {}", fitd::failpoints::ALL.len()));
         for (how, name) in [("random", "at random times"), ("recovery", "during recovery"), ("stop", "asked for")] {
             figures::print(&format!("kills {name}"), book.kills.get(how).unwrap_or(&0));
         }

@@ -15,7 +15,7 @@ use crate::dice::Dice;
 use crate::ledger::{Entry, Ledger};
 
 /// How long a client waits before it asks for something else.
-const PACE: Duration = Duration::from_millis(25);
+const PACE: Duration = Duration::from_millis(50);
 /// Long fits that are not known to have ended, at most.
 const LONG_MAX: usize = 6;
 /// Fits that are not deleted; beyond, clients delete more than they post.
@@ -134,13 +134,14 @@ impl Patron {
     async fn post(&mut self, client: &Client) -> Result<(), Gone> {
         let (body, kills) =
             (self.load.choose(&mut self.dice).clone(), self.load.ledger.with(super::ledger::Book::kills));
-        let answer = client.post(&body, None).await?;
+        let number = self.load.numbers.fetch_add(1, Ordering::Relaxed);
+        let answer = client.post(&body, None, number).await?;
         self.created(&answer, &body.name, None, kills);
         Ok(())
     }
 
     async fn post_with_key(&mut self, client: &Client, key: &str, body: &str, kills: u64) -> Result<(), Gone> {
-        let answer = client.post(self.load.body(body), Some(key)).await?;
+        let answer = client.post(self.load.body(body), Some(key), 0).await?;
         if self.created(&answer, body, Some(key.to_owned()), kills) {
             self.pending = None;
         }
@@ -174,7 +175,7 @@ impl Patron {
             alive.filter_map(|(id, known)| Some((id.clone(), known.key.clone()?, known.body.clone()))).collect()
         });
         let Some((id, key, body)) = self.dice.one(&keyed).cloned() else { return Ok(()) };
-        let answer = client.post(self.load.body(&body), Some(&key)).await?;
+        let answer = client.post(self.load.body(&body), Some(&key), 0).await?;
         match answer.status {
             201 => {
                 let found = text(&answer.json(), "/id");

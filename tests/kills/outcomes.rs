@@ -12,7 +12,6 @@ use crate::process::Place;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
     pub(crate) status: String,
-    pub(crate) sha256: String,
     pub(crate) result: String,
     pub(crate) history: String,
 }
@@ -20,12 +19,7 @@ pub(crate) struct Outcome {
 impl Outcome {
     pub(crate) fn new(fit: &Value, history: String) -> Self {
         let parts = [&fit["result"], &fit["error"]];
-        Self {
-            status: text(fit, "/status"),
-            sha256: text(fit, "/dataset/sha256"),
-            result: parts.map(Value::to_string).join("\n"),
-            history,
-        }
+        Self { status: text(fit, "/status"), result: parts.map(Value::to_string).join("\n"), history }
     }
 }
 
@@ -36,7 +30,7 @@ pub(crate) async fn undisturbed(bodies: &[Body], names: &BTreeSet<String>) -> BT
     let client = Client::new(service.address);
     let mut ids = Vec::new();
     for body in bodies.iter().filter(|body| names.contains(&body.name)) {
-        let answer = client.post(body, None).await.unwrap_or_else(|gone| panic!("{gone:?}"));
+        let answer = client.post(body, None, 0).await.unwrap_or_else(|gone| panic!("{gone:?}"));
         assert_eq!(answer.status, 201, "{}: {}", body.name, answer.text);
         ids.push((body.name.clone(), text(&answer.json(), "/id")));
     }

@@ -12,7 +12,7 @@ async fn fit(client: &Client, id: &str) -> Value {
 }
 
 async fn create(client: &Client, body: &Body) -> String {
-    let answer = client.post(body, None).await.unwrap();
+    let answer = client.post(body, None, 0).await.unwrap();
     assert_eq!(answer.status, 201, "{}", answer.text);
     text(&answer.json(), "/id")
 }

@@ -40,7 +40,7 @@ fn body() -> Body {
 
 /// One race; gives the fit as it ended.
 async fn race(client: &Client, body: &Body, head_start: Duration) -> (String, Value) {
-    let created = client.post(body, None).await.unwrap();
+    let created = client.post(body, None, 0).await.unwrap();
     assert_eq!(created.status, 201, "{}", created.text);
     let id = text(&created.json(), "/id");
     let start = Instant::now() + head_start;

@@ -44,7 +44,7 @@ async fn a_termination_under_load_ends_in_time_and_every_running_fit_is_queued_w
         }
         let mut ids = Vec::new();
         for body in &long {
-            ids.push(text(&client.post(body, None).await.unwrap().json(), "/id"));
+            ids.push(text(&client.post(body, None, 0).await.unwrap().json(), "/id"));
         }
         let mut streams = Vec::new();
         for id in &ids {
