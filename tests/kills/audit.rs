@@ -44,9 +44,10 @@ pub(crate) async fn brief(load: &Load, client: &Client, store: &Path, deep: bool
         }
     }
     if deep {
-        match inside::damage(store) {
-            Ok(damage) => damage.into_iter().for_each(|line| load.ledger.breach(format!("I11: {line}"))),
-            Err(error) => eprintln!("the file could not be looked into, as its process was killed: {error}"),
+        match inside::faults(store.to_owned()).await {
+            Ok(faults) => faults.into_iter().for_each(|line| load.ledger.breach(format!("I11: {line}"))),
+            // The process may be killed while its file is read.
+            Err(error) => eprintln!("the store was not read to its end: {error}"),
         }
     }
     Ok(())

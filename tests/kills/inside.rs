@@ -1,9 +1,10 @@
 //! What no client can see: looks into the file of a store that is in use, without writing to it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use fitd::serve::StartError;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
@@ -17,16 +18,10 @@ fn open(store: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// What SQLite itself finds wrong with the file.
-pub(crate) fn damage(store: &Path) -> rusqlite::Result<Vec<String>> {
-    let connection = open(store)?;
-    let mut statement = connection.prepare("PRAGMA integrity_check")?;
-    let mut found: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    found.retain(|line| line != "ok");
-    let mut statement = connection.prepare("PRAGMA foreign_key_check")?;
-    let dangling = statement.query_map([], |row| row.get::<_, String>(0))?;
-    found.extend(dangling.collect::<Result<Vec<_>, _>>()?);
-    Ok(found)
+/// What the store's own check finds.
+pub(crate) async fn faults(store: PathBuf) -> Result<Vec<String>, StartError> {
+    let checked = tokio::task::spawn_blocking(move || fitd::upkeep::check(&store)).await.unwrap();
+    checked.map(|findings| findings.faults)
 }
 
 /// Fits that are `running` without a lease that holds.

@@ -147,8 +147,8 @@ impl Loop {
         let counts = counts.unwrap_or_else(|gone| panic!("{gone:?} without a kill"));
         service.terminate().await;
         assert_eq!(service.exit().await, End::Code(0));
-        let damage = inside::damage(&self.place.store()).unwrap();
-        damage.into_iter().for_each(|line| self.load.ledger.breach(format!("I11: {line}")));
+        let faults = inside::faults(self.place.store()).await.unwrap();
+        faults.into_iter().for_each(|line| self.load.ledger.breach(format!("I11: {line}")));
         counts
     }
 
