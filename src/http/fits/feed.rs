@@ -149,11 +149,12 @@ impl Feed {
         if !is_news {
             match self.app.jobs.fit(&self.tenant, self.id).await? {
                 None => self.is_done = true,
-                // The client's id was believed and is beyond the end: it gets the end all the same.
+                // It ended between the two readings, or the client's id was believed and is beyond the end: it gets
+                // the end all the same.
                 Some(record) if record.status.is_terminal() => {
                     self.is_done = true;
                     let events = self.app.jobs.events(&self.tenant, self.id, EventId(0)).await?;
-                    if let Some(end) = events.last().filter(|event| event.id < self.cursor) {
+                    if let Some(end) = events.last().filter(|event| event.id != self.cursor) {
                         self.pending.push_back(frame(end.kind.as_str(), end.id, &FitView::from(&record))?);
                     }
                 }
