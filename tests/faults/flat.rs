@@ -10,6 +10,9 @@ use crate::process::{Place, Service, fitd};
 /// Posts that are under way at once.
 const CLIENTS: u64 = 16;
 
+/// Where it listens, and nothing of a million fits.
+const LOG: &str = "warn,fitd::serve=info";
+
 /// A million in the long run.
 fn fits() -> u64 {
     std::env::var("FITD_FLAT_FITS").ok().and_then(|count| count.parse().ok()).unwrap_or(6_000)
@@ -51,8 +54,7 @@ async fn post(service: &Arc<Service>, count: u64) {
 async fn memory_is_flat_over_many_fits() {
     let place = Place::new();
     let mut serve = fitd();
-    let arguments =
-        ["serve", "--listen", "127.0.0.1:0", "--store", &place.store(), "--retention", "1s", "--log", "error"];
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--store", &place.store(), "--retention", "1s", "--log", LOG];
     let service = Arc::new(Service::start(serve.args(arguments)).await);
     let process = service.process();
     let count = fits();
