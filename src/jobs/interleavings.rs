@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use shuttle::thread;
 
-use super::scripted::{Script, descend, draft, settings};
+use super::scripted::{At, Script, draft, report, settings};
 use super::shelf::Shelf;
 use super::*;
-use crate::descent::Observer;
+use crate::descent::{Control, Observer, Outcome as Ran};
 use crate::store::Store;
 
 /// Interleavings of each story.
@@ -37,10 +37,17 @@ fn floor(workers: usize, script: Arc<Script>) -> (Arc<Floor>, Arc<Shelf>) {
     (floor, shelf)
 }
 
-/// Steps until it is told to stop, and as if for ever.
+/// Steps until it is told to stop, and as if for ever. Each step gives way: a schedule in which nobody else is ever let run
+/// is none of an operating system's.
 fn endless() -> Arc<Script> {
     Script::running(|_, resume, observer: &mut dyn Observer| {
-        descend(resume.map_or(0, |at| at.iteration + 1), u64::MAX - 1, observer)
+        for iteration in resume.map_or(0, |at| at.iteration + 1).. {
+            if let Control::Stop(reason) = observer.observe(&At::iteration(iteration)) {
+                return Ran::Stopped(Box::new(report(reason, iteration)));
+            }
+            thread::yield_now();
+        }
+        unreachable!("there is always a next iteration")
     })
 }
 
