@@ -8,6 +8,9 @@ SHELL := /bin/bash
 FITD_RANDOM_FITS ?= 1000000
 # Two million texts for the formulas' parser.
 FITD_FUZZ_FORMULAS ?= 2000000
+# A hundred thousand power cuts and more, and every write failing in both ways.
+FITD_POWER_IMAGES ?= 120000
+FITD_WRITE_FAULTS ?= 1000000
 
 .PHONY: accuracy soak help run test tools format lint container schemathesis sets nextest examples
 
@@ -53,6 +56,7 @@ examples: ## Writes examples/ and the reference values again; both come out the 
 accuracy: sets ## Writes docs/ACCURACY.md from what the accuracy tests print.
 	scripts/accuracy.sh
 
-soak: ## Runs the long repetitions: a million random fits, two million formulas.
+soak: ## Runs the long repetitions: random fits, formulas, power cuts, writes that fail.
 	FITD_RANDOM_FITS=$(FITD_RANDOM_FITS) cargo test --locked --lib -- --nocapture random_fits
 	FITD_FUZZ_FORMULAS=$(FITD_FUZZ_FORMULAS) cargo test --locked --lib -- --nocapture no_text_overflows
+	FITD_POWER_IMAGES=$(FITD_POWER_IMAGES) FITD_WRITE_FAULTS=$(FITD_WRITE_FAULTS) cargo test --locked --test power -- --nocapture --test-threads 1

@@ -12,4 +12,6 @@ mod shim;
 mod trace;
 mod workload;
 
+mod faults;
+mod full;
 mod losses;

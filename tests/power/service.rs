@@ -5,14 +5,14 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use reqwest::{Client, Method};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
 use crate::shim::{self, Control};
@@ -96,16 +96,32 @@ pub(crate) struct Answer {
     pub(crate) request: String,
     pub(crate) status: u16,
     pub(crate) body: Value,
-    pub(crate) replayed: bool,
     pub(crate) took: Duration,
 }
 
 /// A running service. It is killed when this is dropped.
 pub(crate) struct Service {
     address: SocketAddr,
-    child: Child,
+    process: u32,
+    /// Dropped or used, it kills the process.
+    kill: oneshot::Sender<()>,
+    /// How the process ended, and when.
+    end: watch::Receiver<Option<(ExitStatus, SystemTime)>>,
     log: watch::Receiver<String>,
     client: Client,
+}
+
+/// Waits for the child's end, so that it is known to the moment; kills it when it is told to.
+fn watched(mut child: Child) -> (oneshot::Sender<()>, watch::Receiver<Option<(ExitStatus, SystemTime)>>) {
+    let ((kill, killed), (sender, end)) = (oneshot::channel(), watch::channel(None));
+    tokio::spawn(async move {
+        let status = tokio::select! {
+            status = child.wait() => status,
+            _ = killed => child.kill().await.and(child.wait().await),
+        };
+        sender.send_replace(Some((status.unwrap(), SystemTime::now())));
+    });
+    (kill, end)
 }
 
 impl Service {
@@ -127,7 +143,11 @@ impl Service {
         let found = timeout(PATIENCE, log.wait_for(|log| log.contains(words))).await.expect("it listens or ends");
         let address = found.ok().map(|log| log.split(words).nth(1).unwrap().split_whitespace().next().unwrap().parse());
         match address {
-            Some(address) => Ok(Self { address: address.unwrap(), child, log, client: Client::new() }),
+            Some(address) => {
+                let process = child.id().expect("the process runs");
+                let (kill, end) = watched(child);
+                Ok(Self { address: address.unwrap(), process, kill, end, log, client: Client::new() })
+            }
             None => {
                 let status = timeout(PATIENCE, child.wait()).await.expect("the process has closed its log").unwrap();
                 let text = log.borrow().clone();
@@ -156,11 +176,10 @@ impl Service {
         }
         let asked = Instant::now();
         let response = timeout(PATIENCE, built.send()).await.expect("an answer should come").ok()?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let status = response.status().as_u16();
         let bytes = timeout(PATIENCE, response.bytes()).await.expect("a body should end").ok()?;
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        let replayed = headers.contains_key("idempotency-replayed");
-        Some(Answer { request, status, body, replayed, took: asked.elapsed() })
+        Some(Answer { request, status, body, took: asked.elapsed() })
     }
 
     pub(crate) async fn get(&self, path: &str) -> Option<Answer> {
@@ -171,31 +190,34 @@ impl Service {
         self.log.borrow().clone()
     }
 
-    /// Whether the process has ended, without waiting for it.
-    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().unwrap()
+    /// How the process ended, if it has.
+    pub(crate) fn ended(&self) -> Option<ExitStatus> {
+        self.end.borrow().map(|(status, _)| status)
     }
 
-    /// Waits for the end.
-    pub(crate) async fn exit(&mut self) -> ExitStatus {
-        timeout(PATIENCE, self.child.wait()).await.expect("the process should end").unwrap()
+    /// Waits for the end, but not longer than this; how and when it came.
+    pub(crate) async fn exit_within(&mut self, patience: Duration) -> Option<(ExitStatus, SystemTime)> {
+        timeout(patience, self.end.wait_for(Option::is_some)).await.ok().and_then(|end| *end.unwrap())
     }
 
-    /// Waits for the end, but not longer than this.
-    pub(crate) async fn exit_within(&mut self, patience: Duration) -> Option<ExitStatus> {
-        timeout(patience, self.child.wait()).await.ok().map(Result::unwrap)
+    async fn exit(mut self) -> ExitStatus {
+        self.exit_within(PATIENCE).await.expect("the process should end").0
     }
 
     /// `kill -9`, and the process is gone.
-    pub(crate) async fn kill(mut self) {
-        let _ = self.child.start_kill();
-        self.exit().await;
+    pub(crate) async fn kill(self) {
+        let Self { kill, mut end, .. } = self;
+        let _ = kill.send(());
+        timeout(PATIENCE, end.wait_for(Option::is_some)).await.expect("the process should end").unwrap();
     }
 
-    /// Sends SIGTERM and waits for the end.
-    pub(crate) async fn terminate(mut self) -> ExitStatus {
-        let process = self.child.id().expect("the process runs").to_string();
-        assert!(Command::new("kill").args(["-TERM", &process]).status().await.unwrap().success());
+    /// Sends SIGTERM, if the process still runs, and waits for the end.
+    pub(crate) async fn terminate(self) -> ExitStatus {
+        if self.ended().is_none() {
+            let process = self.process.to_string();
+            let sent = Command::new("kill").args(["-TERM", &process]).stderr(Stdio::null()).status().await.unwrap();
+            assert!(sent.success() || self.ended().is_some(), "SIGTERM cannot be sent");
+        }
         self.exit().await
     }
 }

@@ -6,7 +6,8 @@
  *     after a call is behind that call in the trace. The first bytes of every HTTP answer are written down as well, just
  *     before they leave, so that the trace says exactly when something was told;
  *   - fails chosen calls with a chosen error, or ends the process in their place;
- *   - plays a disk with a fixed number of free bytes: what grows beyond them is written short, then fails with ENOSPC.
+ *   - plays a disk with a fixed number of free bytes: what grows beyond them is written short, then fails with ENOSPC;
+ *   - makes syncs as slow as those of a real disk.
  *
  * It knows nothing of SQLite, of fits or of the format of any file. Where it is told nothing it only watches. Calls that
  * the service does not make (truncate, link, copy_file_range, io_uring, a second descriptor by dup) are not covered; the
@@ -52,6 +53,7 @@ struct control {
     int64_t limited;      /* whether the disk has a size */
     int64_t free_bytes;   /* what is left of it */
     int64_t refused;      /* calls that found the disk full */
+    int64_t sync_ns;      /* how long a sync takes beyond what it takes */
 };
 
 /* What a record says. */
@@ -322,6 +324,10 @@ static int make_durable(int fd, long call) {
     if (failing) {
         errno = error;
         return -1;
+    }
+    if (control && control->sync_ns > 0) {
+        struct timespec pause = {0, control->sync_ns};
+        nanosleep(&pause, NULL);
     }
     int result = (int)syscall(call, fd);
     if (result)

@@ -10,17 +10,11 @@ use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 
-/// What a call is, as bits of [`Plan::kinds`].
+/// What a call is, as bits of [`Plan::kinds`]; those that a test asks for.
 pub(crate) mod kind {
-    pub(crate) const CREATE: i64 = 1;
     pub(crate) const WRITE: i64 = 2;
-    pub(crate) const RESIZE: i64 = 4;
     pub(crate) const SYNC: i64 = 8;
-    pub(crate) const RENAME: i64 = 16;
     pub(crate) const REMOVE: i64 = 32;
-    pub(crate) const DIRECTORY: i64 = 64;
-    /// Whatever is done to the log's index, which is memory of the running processes alone.
-    pub(crate) const SHARED: i64 = 128;
     pub(crate) const ALL: i64 = 255;
 }
 
@@ -28,6 +22,9 @@ pub(crate) const EIO: i64 = 5;
 pub(crate) const ENOSPC: i64 = 28;
 /// Instead of failing, the call ends the process, as `kill -9` would.
 pub(crate) const DEATH: i64 = -1;
+
+/// How long a sync takes.
+const SYNC_NS: i64 = 2_000_000;
 
 /// The fields of the control file, by their places.
 mod field {
@@ -42,7 +39,8 @@ mod field {
     pub(super) const LIMITED: u64 = 8;
     pub(super) const FREE_BYTES: u64 = 9;
     pub(super) const REFUSED: u64 = 10;
-    pub(super) const COUNT: u64 = 11;
+    pub(super) const SYNC_NS: u64 = 11;
+    pub(super) const COUNT: u64 = 12;
 }
 
 /// Which calls fail, and how.
@@ -75,7 +73,8 @@ pub(crate) fn library() -> &'static Path {
     &LIBRARY.1
 }
 
-/// A control file, made new: nothing fails, the disk has no size.
+/// A control file, made new: nothing fails, the disk has no size, and its syncs are as slow as a real one's: in memory
+/// they would take no time, and an answer that does not wait for them would hardly ever be the first.
 pub(crate) struct Control {
     file: File,
 }
@@ -84,7 +83,9 @@ impl Control {
     pub(crate) fn new(path: &Path) -> Self {
         let file = OpenOptions::new().create_new(true).read(true).write(true).open(path).unwrap();
         file.set_len(field::COUNT * 8).unwrap();
-        Self { file }
+        let control = Self { file };
+        control.set(field::SYNC_NS, SYNC_NS);
+        control
     }
 
     fn get(&self, field: u64) -> i64 {

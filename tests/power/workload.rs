@@ -127,7 +127,7 @@ impl<'p> Client<'p> {
                 return Some(answer.body);
             }
             assert!(Instant::now() < deadline, "the fit does not get there: {}", answer.body);
-            // Returns with the next change of status, and progress is looked at once a second.
+            // Returns with the next change of status; progress is looked at once a second.
             path = format!("/fits/{id}?wait=1");
         }
     }
@@ -176,7 +176,8 @@ pub(crate) async fn whole(client: &mut Client<'_>) {
     let service = place.serve().await;
     client.all_of(&service, [&lasting_one, &queued]).await;
     client.must_create(&service, &small(20), Some("in-between")).await;
-    client.must_create(&service, &lasting(1, 3), Some("lasting")).await;
+    let again = client.must_create(&service, &lasting(1, 3), Some("lasting")).await;
+    assert_eq!(again, lasting_one, "a key made a second fit");
     let cancelled_at_once = client.must_create(&service, &lasting(4, 30), None).await;
     client.cancel(&service, &cancelled_at_once).await;
     client.create_together(&service, vec![large(3), small(21), large(4), small(22)]).await;
@@ -199,6 +200,31 @@ pub(crate) async fn whole(client: &mut Client<'_>) {
     client.must_create(&service, &large(5), Some("last")).await;
     client.all_ended(&service).await;
     assert!(service.terminate().await.success());
+}
+
+/// A life's worth of everything, short enough to be run hundreds of times, whatever fails.
+pub(crate) async fn brief(client: &mut Client<'_>, service: &Service) {
+    let first = client.create(service, &small(0), Some("first")).await;
+    let with_file = client.create(service, &large(1), Some("large")).await;
+    let going = client.create(service, &lasting(1, 1), None).await;
+    let to_cancel = client.create(service, &lasting(2, 20), None).await;
+    client.create_together(service, vec![small(1), large(2), small(3)]).await;
+    if let Some(id) = first {
+        client.ended(service, &id).await;
+        client.delete(service, &id).await;
+    }
+    if let Some(id) = to_cancel {
+        client.read(service, &id).await;
+        client.cancel(service, &id).await;
+    }
+    if let Some(id) = with_file {
+        client.ended(service, &id).await;
+        client.delete(service, &id).await;
+    }
+    if let Some(id) = going {
+        client.ended(service, &id).await;
+    }
+    client.all_ended(service).await;
 }
 
 impl Client<'_> {
