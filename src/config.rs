@@ -2,6 +2,8 @@
 //! binds or starts anything.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -30,12 +32,19 @@ pub struct Config {
 }
 
 /// The commands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Start the service (the default)
     Serve,
     /// Ask the service at the configured port whether it lives; exit 0 if it does
     Healthcheck,
+    /// Read everything in the store with its checksums, also beside a running service; exit 1 if anything is damaged
+    Check,
+    /// Copy the store, also beside a running service; the copy is a store of its own
+    Backup {
+        /// The file of the copy, which must not be there yet
+        to: PathBuf,
+    },
 }
 
 /// Where the service listens and under which names.
@@ -57,6 +66,32 @@ pub struct StoreConfig {
     /// The store: `sqlite:PATH`, or `memory:` for a throw-away one
     #[arg(long, env = "FITD_STORE", default_value = "sqlite:./fitd-data/fitd.db", global = true)]
     pub store: String,
+    /// How long finished fits are kept, such as `7d`, `12h` or `90m`; `never` lets none go
+    #[arg(long, env = "FITD_RETENTION", default_value = "7d", value_parser = retention, global = true)]
+    pub retention: Retention,
+    /// Bytes that the store may hold; beyond them the oldest finished fits go [default: no limit]
+    #[arg(long, env = "FITD_STORE_BYTES", value_parser = clap::value_parser!(u64).range(1 << 20..), global = true)]
+    pub store_bytes: Option<u64>,
+}
+
+/// How long finished fits are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retention {
+    /// This long after their end.
+    For(Duration),
+    /// Until a client deletes them.
+    Forever,
+}
+
+/// Reads a time in words of days, hours, minutes and seconds.
+fn retention(text: &str) -> Result<Retention, String> {
+    if text == "never" {
+        return Ok(Retention::Forever);
+    }
+    let span: jiff::Span = text.parse().map_err(|_| "expected a time such as 7d, 12h or 90m, or never".to_owned())?;
+    let days = jiff::SpanRelativeTo::days_are_24_hours();
+    let time = span.to_duration(days).map_err(|_| "expected days, hours, minutes or seconds".to_owned())?;
+    Duration::try_from(time).map(Retention::For).map_err(|_| "the time is negative".to_owned())
 }
 
 /// How fits run.
@@ -72,6 +107,9 @@ pub struct JobsConfig {
     /// How long a worker may be silent before another takes over its fit
     #[arg(long, env = "FITD_LEASE_SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(2..=3600), global = true)]
     pub lease_seconds: u64,
+    /// How long after it should have stopped a fit counts as stuck; when all workers are, the service is not ready
+    #[arg(long, env = "FITD_STUCK_SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400), global = true)]
+    pub stuck_seconds: u64,
     /// The instructions that the numerical kernels use; the results have the same bits [default: the fastest there are]
     #[arg(long, env = "FITD_SIMD", global = true)]
     pub simd: Option<Simd>,
@@ -84,6 +122,9 @@ pub struct LimitsConfig {
     /// Bytes of a request body, as sent and again after decoding
     #[arg(long, env = "FITD_BODY_BYTES", default_value_t = 16 << 20, global = true)]
     pub body_bytes: u64,
+    /// Bytes that all bodies may take together while they are read [default: an eighth of the fits' memory]
+    #[arg(long, env = "FITD_BODIES_BYTES", global = true)]
+    pub bodies_bytes: Option<u64>,
     /// Columns of a dataset
     #[arg(long, env = "FITD_COLUMNS", default_value_t = 4096, global = true)]
     pub columns: u64,
@@ -105,7 +146,10 @@ pub struct LimitsConfig {
     /// Fits in the queue
     #[arg(long, env = "FITD_QUEUE", default_value_t = 100_000, global = true)]
     pub queue: u64,
-    /// Bytes of memory that one fit may need [default: 75 % of the machine's]
+    /// Fits of one client in the queue [default: half of the queue]
+    #[arg(long, env = "FITD_TENANT_QUEUE", global = true)]
+    pub tenant_queue: Option<u64>,
+    /// Bytes of memory that all fits together may need [default: 75 % of the machine's]
     #[arg(long, env = "FITD_MEMORY_BYTES", global = true)]
     pub memory_bytes: Option<u64>,
     /// Points of history a fit; beyond them every second one is dropped
@@ -168,7 +212,17 @@ impl JobsConfig {
 }
 
 impl LimitsConfig {
-    /// Memory that one fit may need: as said, or three quarters of what this process can have.
+    /// What all bodies may take together: as said, or an eighth of the fits' memory.
+    pub fn bodies_bytes(&self) -> u64 {
+        self.bodies_bytes.unwrap_or_else(|| self.memory_bytes() / 8)
+    }
+
+    /// Fits of one client in the queue: as said, or half of the queue.
+    pub fn tenant_queue(&self) -> u64 {
+        self.tenant_queue.unwrap_or(self.queue.div_ceil(2))
+    }
+
+    /// Memory that all fits together may need: as said, or three quarters of what this process can have.
     pub fn memory_bytes(&self) -> u64 {
         self.memory_bytes.unwrap_or_else(|| machine_memory_bytes() / 4 * 3)
     }
@@ -201,6 +255,17 @@ mod tests {
             }
         }
         Config::command().debug_assert();
+    }
+
+    #[test]
+    fn retention_is_a_time_in_words() {
+        assert_eq!(retention("7d"), Ok(Retention::For(Duration::from_secs(7 * 86_400))));
+        assert_eq!(retention("90m"), Ok(Retention::For(Duration::from_secs(5_400))));
+        assert_eq!(retention("0s"), Ok(Retention::For(Duration::ZERO)));
+        assert_eq!(retention("never"), Ok(Retention::Forever));
+        for wrong in ["", "7", "soon", "-1h", "1 month"] {
+            assert!(retention(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

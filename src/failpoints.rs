@@ -11,6 +11,10 @@ pub const ALL: &[&str] = &[
     "open.locked",
     "open.drafted",
     "open.renamed",
+    "migrate.begun",
+    "migrate.ran",
+    "migrate.committed",
+    "migrate.vacuumed",
     "open.swept",
     // A large dataset goes to its file.
     "blob.written",
@@ -36,6 +40,8 @@ pub const ALL: &[&str] = &[
     // What goes on beside the fits.
     "recover.begun",
     "recover.stored",
+    "trim.begun",
+    "trim.stored",
     "reconcile.begun",
     "shutdown.begun",
     "shutdown.released",

@@ -1,11 +1,15 @@
 //! The binary: reads the configuration, opens the store, binds the port, and turns signals into one shutdown.
 
+use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
 use fitd::config::{Command, Config, LogFormat, LoggingConfig};
 use fitd::serve::{self, StartError};
+use fitd::upkeep;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -13,8 +17,13 @@ mod healthcheck;
 
 /// Another process holds the store (`EX_TEMPFAIL`): trying again later may help.
 const EXIT_LOCKED: u8 = 75;
+/// The store's disk failed (`EX_IOERR`): a new start goes on from what is stored.
+const EXIT_DISK: u8 = 74;
 /// The configuration or the store cannot be used (`EX_CONFIG`).
 const EXIT_CONFIG: u8 = 78;
+
+/// How long answers may take that say that the disk has failed.
+const LAST_ANSWERS: Duration = Duration::from_millis(300);
 
 fn main() -> ExitCode {
     // Reads FAILPOINTS, in test builds alone.
@@ -25,8 +34,10 @@ fn main() -> ExitCode {
             return refuse(&error);
         }
     };
-    let outcome = match config.command.unwrap_or(Command::Serve) {
+    let outcome = match config.command.clone().unwrap_or(Command::Serve) {
         Command::Healthcheck => healthcheck::check(config.listen.listen).context("the service does not answer"),
+        Command::Check => check(&config),
+        Command::Backup { to } => backup(&config, &to),
         Command::Serve => start(&config),
     };
     match outcome {
@@ -58,6 +69,28 @@ fn code(error: &anyhow::Error) -> u8 {
     }
 }
 
+/// Prints what was found, and fails if anything is damaged.
+fn check(config: &Config) -> anyhow::Result<()> {
+    let findings = upkeep::check(&upkeep::file(&config.store.store)?)?;
+    let mut out = std::io::stdout().lock();
+    for fault in &findings.faults {
+        writeln!(out, "{fault}")?;
+    }
+    let fitd::upkeep::Findings { fits, datasets, faults } = &findings;
+    writeln!(out, "{fits} fits and {datasets} datasets were read, {} faults found", faults.len())?;
+    anyhow::ensure!(faults.is_empty(), "the store is damaged");
+    Ok(())
+}
+
+fn backup(config: &Config, to: &Path) -> anyhow::Result<()> {
+    upkeep::backup(&upkeep::file(&config.store.store)?, to)?;
+    // What cannot be read back is no copy.
+    let findings = upkeep::check(to)?;
+    anyhow::ensure!(findings.faults.is_empty(), "the copy is damaged, as the store may be: run check");
+    writeln!(std::io::stdout(), "{} fits and {} datasets were copied", findings.fits, findings.datasets)?;
+    Ok(())
+}
+
 fn start(config: &Config) -> anyhow::Result<()> {
     log_to_stderr(&config.logging)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
@@ -68,7 +101,12 @@ fn start(config: &Config) -> anyhow::Result<()> {
             tokio::net::TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
         let shutdown = CancellationToken::new();
         tokio::spawn(signals(shutdown.clone()).context("no signal handler")?);
-        service.run(listener, shutdown).await;
+        if let Err(error) = service.run(listener, shutdown).await {
+            // The answers that say so get out; nothing is closed, since that would write.
+            tokio::time::sleep(LAST_ANSWERS).await;
+            eprintln!("fitd: {error}");
+            std::process::exit(EXIT_DISK.into());
+        }
         anyhow::Ok(())
     });
     // What blocks now is abandoned: the store is closed, and the deadline has passed.

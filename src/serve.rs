@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Config, Simd};
+use crate::config::{Config, Retention, Simd};
 use crate::descent::{Lanes, SimdPath};
 use crate::http::{App, Limits};
 use crate::jobs::{JobSettings, Jobs};
@@ -41,6 +41,8 @@ const DRAIN: Duration = Duration::from_secs(3);
 const HAND_BACK: Duration = Duration::from_secs(5);
 /// How often a running fit says that it is alive, as a part of its lease.
 const HEARTBEATS_PER_LEASE: u32 = 10;
+/// What a running fit may compute between two checkpoints, whatever its lease.
+const HEARTBEAT_MAX: Duration = Duration::from_millis(1_500);
 /// Progress is shown at most this often.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 
@@ -74,6 +76,11 @@ impl From<StoreError> for StartError {
     }
 }
 
+/// Why the service ended by itself: its store's disk failed a write or a sync. What is stored is known after a new start.
+#[derive(Debug, thiserror::Error)]
+#[error("the store's disk failed; start again to go on from what is stored")]
+pub struct DiskFailed;
+
 /// A service whose store is open and whose workers run, but that listens nowhere yet.
 pub struct Service {
     jobs: Jobs,
@@ -105,12 +112,20 @@ pub async fn open(config: &Config) -> Result<Service, StartError> {
     let settings = JobSettings {
         workers: config.jobs.workers(),
         queue_max: config.limits.queue,
+        quota: config.limits.tenant_queue(),
+        weights: Arc::default(),
         memory_bytes_max: config.limits.memory_bytes(),
         history_points_max: config.limits.history_points,
         attempts_max: config.jobs.attempts,
         lease,
-        heartbeat: lease / HEARTBEATS_PER_LEASE,
+        heartbeat: (lease / HEARTBEATS_PER_LEASE).min(HEARTBEAT_MAX),
         progress_interval: PROGRESS_INTERVAL,
+        stuck_after: Duration::from_secs(config.jobs.stuck_seconds),
+        retention: match config.store.retention {
+            Retention::For(time) => Some(time),
+            Retention::Forever => None,
+        },
+        store_bytes_max: config.store.store_bytes,
     };
     let jobs = Jobs::start(store, settings).await?;
     Ok(Service { jobs, limits: Limits::from_config(config), connections: config.limits.connections })
@@ -118,14 +133,24 @@ pub async fn open(config: &Config) -> Result<Service, StartError> {
 
 /// Opens the service and runs it on this listener until `shutdown`.
 pub async fn run(listener: TcpListener, config: Config, shutdown: CancellationToken) -> Result<(), StartError> {
-    open(&config).await?.run(listener, shutdown).await;
-    Ok(())
+    open(&config).await?.run(listener, shutdown).await.map_err(|error| StartError::Store(error.to_string()))
 }
 
 impl Service {
     /// Serves until `shutdown`, then ends in order: no new connections, event streams closed, answers finished, running
     /// fits put back, store closed. Takes at most 10 seconds to end.
-    pub async fn run(self, listener: TcpListener, shutdown: CancellationToken) {
+    pub async fn run(self, listener: TcpListener, shutdown: CancellationToken) -> Result<(), DiskFailed> {
+        let failed = self.jobs.clone();
+        tokio::select! {
+            () = self.serve(listener, shutdown) => Ok(()),
+            () = failed.broken() => {
+                tracing::error!("ending: the store's disk cannot be trusted");
+                Err(DiskFailed)
+            }
+        }
+    }
+
+    async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
         let app = App::new(self.jobs.clone(), self.limits, shutdown.clone());
         let router = crate::http::router(app);
         let connections = TaskTracker::new();
@@ -236,7 +261,9 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(30);
 
     /// A service with a store in memory; its address, its shutdown, and its end.
-    async fn started(flags: &[&str]) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<()>) {
+    async fn started(
+        flags: &[&str],
+    ) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<Result<(), DiskFailed>>) {
         let arguments = ["fitd", "--store", "memory:"].iter().chain(flags);
         let config = Config::try_parse_from(arguments).expect("valid flags");
         let service = open(&config).await.expect("a store in memory");
@@ -307,7 +334,7 @@ mod tests {
         let mut answer = [0; 12];
         idle.read_exact(&mut answer).await.expect("answered");
         shutdown.cancel();
-        timeout(PATIENCE, end).await.expect("ended in time").expect("no panic");
+        timeout(PATIENCE, end).await.expect("ended in time").expect("no panic").expect("the store is sound");
         let mut rest = Vec::new();
         timeout(PATIENCE, idle.read_to_end(&mut rest)).await.expect("closed in time").expect("an orderly end");
         assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");

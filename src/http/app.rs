@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::body::Room;
 use crate::config::Config;
 use crate::ingest::DataLimits;
 use crate::jobs::Jobs;
@@ -14,6 +15,7 @@ use crate::jobs::Jobs;
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
     pub(crate) body_bytes_max: u64,
+    pub(crate) bodies_bytes_max: u64,
     pub(crate) data: DataLimits,
     pub(crate) iterations_max: u64,
     pub(crate) iterations_default: u64,
@@ -32,6 +34,7 @@ impl Limits {
         let hosts = config.listen.allowed_hosts.iter().map(|host| host.trim().to_lowercase());
         Self {
             body_bytes_max: limits.body_bytes,
+            bodies_bytes_max: limits.bodies_bytes(),
             data: DataLimits { columns_max: limits.columns, values_max: limits.values },
             iterations_max: limits.max_iterations,
             iterations_default: limits.default_iterations.min(limits.max_iterations),
@@ -54,6 +57,8 @@ pub(crate) struct App {
     pub(crate) streams: Arc<Semaphore>,
     /// One permit a large body that is being taken apart, so that they do not crowd out the fits.
     pub(crate) parsers: Arc<Semaphore>,
+    /// What bodies that are being read may take together.
+    pub(crate) room: Room,
     /// Ends event streams and long polls.
     pub(crate) shutdown: CancellationToken,
 }
@@ -62,6 +67,7 @@ impl App {
     pub(crate) fn new(jobs: Jobs, limits: Limits, shutdown: CancellationToken) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let streams = Arc::new(Semaphore::new(limits.streams_max as usize));
-        Self { jobs, limits: Arc::new(limits), streams, parsers: Arc::new(Semaphore::new(cores)), shutdown }
+        let room = Room::new(limits.bodies_bytes_max);
+        Self { jobs, limits: Arc::new(limits), streams, parsers: Arc::new(Semaphore::new(cores)), room, shutdown }
     }
 }

@@ -13,6 +13,7 @@ use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http_body::{Body as HttpBody, Frame};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt;
 use tower_http::decompression::{DecompressionBody, RequestDecompression};
 
@@ -26,28 +27,68 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Bodies above this are taken apart off the threads that answer requests.
 const INLINE_BYTES_MAX: usize = 64 << 10;
 
-/// The bytes of a JSON document, decoded.
+/// How long a body waits for others to be done with before it is refused.
+const ROOM_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What a body counts for, beside its bytes as sent: the columns made of them, and what holds a while longer.
+const BYTES_PER_BYTE: u64 = 4;
+
+/// The bytes of a JSON document, decoded, with its part of what all bodies together may take.
 #[derive(Debug)]
-pub(super) struct JsonBody(pub(super) Bytes);
+pub(super) struct JsonBody {
+    pub(super) bytes: Bytes,
+    room: Option<OwnedSemaphorePermit>,
+}
+
+/// All bodies that are being read together.
+#[derive(Clone, Debug)]
+pub(crate) struct Room {
+    kibibytes: Arc<Semaphore>,
+    most: u32,
+}
+
+impl Room {
+    pub(crate) fn new(bytes_max: u64) -> Self {
+        let most = u32::try_from(bytes_max >> 10).unwrap_or(u32::MAX).clamp(1, Semaphore::MAX_PERMITS as u32);
+        Self { kibibytes: Arc::new(Semaphore::new(most as usize)), most }
+    }
+
+    /// Room for a body of so many bytes, once there is some. One that is larger than everything takes everything.
+    async fn take(&self, bytes: u64) -> Result<OwnedSemaphorePermit, Problem> {
+        let counted = u32::try_from(bytes.saturating_mul(BYTES_PER_BYTE).div_ceil(1 << 10)).unwrap_or(u32::MAX);
+        let taken = self.kibibytes.clone().acquire_many_owned(counted.min(self.most));
+        match tokio::time::timeout(ROOM_TIMEOUT, taken).await {
+            Ok(Ok(room)) => Ok(room),
+            Ok(Err(_)) => Err(Problem::stopping()),
+            Err(_) => Err(Problem::too_many_bodies()),
+        }
+    }
+}
 
 impl FromRequest<App> for JsonBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
-        read(request, app.limits.body_bytes_max).await.map(Self)
+        let (bytes, room) = read(request, app.limits.body_bytes_max, &app.room).await?;
+        Ok(Self { bytes, room: Some(room) })
     }
 }
 
 impl JsonBody {
+    /// The body's room, to be held for as long as anything that was made of it is.
+    pub(super) fn room(&mut self) -> Option<OwnedSemaphorePermit> {
+        self.room.take()
+    }
+
     /// The document taken apart.
     pub(super) async fn parse(self, app: &App) -> Result<Posted, Problem> {
         let limits = app.limits.data;
-        if self.0.len() <= INLINE_BYTES_MAX {
-            return Ok(ingest::read(&self.0, limits)?);
+        if self.bytes.len() <= INLINE_BYTES_MAX {
+            return Ok(ingest::read(&self.bytes, limits)?);
         }
         let permit = app.parsers.clone().acquire_owned().await.map_err(|_| Problem::stopping())?;
         let parsed = tokio::task::spawn_blocking(move || {
-            let parsed = ingest::read(&self.0, limits);
+            let parsed = ingest::read(&self.bytes, limits);
             drop(permit);
             parsed
         });
@@ -55,7 +96,7 @@ impl JsonBody {
     }
 }
 
-async fn read(request: Request, limit: u64) -> Result<Bytes, Problem> {
+async fn read(request: Request, limit: u64, room: &Room) -> Result<(Bytes, OwnedSemaphorePermit), Problem> {
     let headers = request.headers();
     if !is_json(headers) {
         return Err(Problem::unsupported_media_type());
@@ -65,9 +106,13 @@ async fn read(request: Request, limit: u64) -> Result<Bytes, Problem> {
     if let Some(length) = length.filter(|&length| length > limit) {
         return Err(Problem::body_too_large(limit, Some(length)));
     }
+    // How long an encoded body or one in chunks will be, nobody knows.
+    let expected = length.filter(|_| !encoded).unwrap_or(limit);
+    let room = room.take(expected).await?;
     let collected =
         async { if encoded { decode(request, limit).await } else { collect(request.into_body(), limit).await } };
-    tokio::time::timeout(BODY_TIMEOUT, collected).await.map_err(|_| Problem::request_timeout())?
+    let bytes = tokio::time::timeout(BODY_TIMEOUT, collected).await.map_err(|_| Problem::request_timeout())??;
+    Ok((bytes, room))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -170,6 +215,10 @@ mod tests {
         builder.body(body.into()).expect("valid")
     }
 
+    async fn read(request: Request, limit: u64) -> Result<Bytes, Problem> {
+        super::read(request, limit, &Room::new(1 << 20)).await.map(|(bytes, _)| bytes)
+    }
+
     fn code(outcome: Result<Bytes, Problem>) -> String {
         outcome.map_or_else(|problem| format!("{problem:?}"), |bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
@@ -204,6 +253,19 @@ mod tests {
         assert!(code(read(gzip(), 8).await).contains("\"body_too_large\""));
         let bomb = request(&[JSON, ("content-encoding", "gzip")], GZIP_OF_100);
         assert!(code(read(bomb, 50).await).contains("decoded_body_too_large"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bodies_wait_for_room_and_are_refused_when_there_is_none() {
+        let room = Room::new(1 << 20);
+        let sized = |bytes: usize| request(&[JSON, ("content-length", &bytes.to_string())], "1".repeat(bytes));
+        let (_, held) = super::read(sized(200 << 10), 1 << 20, &room).await.expect("there is room");
+        let refused = super::read(sized(100 << 10), 1 << 20, &room).await.map(|(bytes, _)| bytes);
+        assert!(code(refused).contains("overloaded"));
+        let (_, small) = super::read(sized(10), 1 << 20, &room).await.expect("there is some left");
+        drop((held, small));
+        // Larger than all the room: alone, it is taken.
+        assert!(super::read(sized(900 << 10), 1 << 20, &room).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]

@@ -181,11 +181,26 @@ impl Problem {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "stream_quota", detail).over(limit, Some(limit)).with(RETRY_AFTER, "5")
     }
 
+    fn quota_full(limit: u64, queued: u64) -> Self {
+        let detail = format!("{queued} of your fits are queued, as many as there may be");
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "queue_quota", detail).over(limit, Some(queued)).with(RETRY_AFTER, "5")
+    }
+
     fn queue_full(limit: u64, queued: u64) -> Self {
         let detail = format!("{queued} fits are queued, as many as there may be");
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail)
             .over(limit, Some(queued))
             .with(RETRY_AFTER, "5")
+    }
+
+    pub(crate) fn too_many_bodies() -> Self {
+        let detail = "as many bodies are being read as there is memory for";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail).with(RETRY_AFTER, "2")
+    }
+
+    pub(crate) fn stuck(workers: u64) -> Self {
+        let detail = format!("all {workers} workers have a fit that does not stop");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail).with(RETRY_AFTER, "5")
     }
 
     pub(crate) fn stopping() -> Self {
@@ -274,7 +289,7 @@ impl From<StoreError> for Problem {
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "storage_full", detail).with(RETRY_AFTER, "5")
             }
             StoreError::Closed => Self::stopping(),
-            StoreError::Sqlite(_) | StoreError::Io(_) => {
+            StoreError::Sqlite(_) | StoreError::Io(_) | StoreError::Broken => {
                 tracing::error!(cause = chain, "the store failed");
                 let detail = "the store does not answer; try again";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "engine_unavailable", detail).with(RETRY_AFTER, "2")
@@ -293,6 +308,7 @@ impl From<SubmitError> for Problem {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail)
             }
             SubmitError::QueueFull { queued, limit } => Self::queue_full(limit, queued),
+            SubmitError::QuotaFull { queued, limit } => Self::quota_full(limit, queued),
             SubmitError::Stopping => Self::stopping(),
             SubmitError::Store(error) => error.into(),
         }

@@ -3,8 +3,10 @@
 //! The count is a hint. It is raised after a fit was stored, and by the reconciler from what the store says, so a worker
 //! asks the store only when there may be something to claim, and a lost hint costs one period of the reconciler.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
+
+use super::sync::{Condvar, Mutex, MutexGuard};
 
 #[derive(Default)]
 pub(super) struct Backlog {

@@ -57,24 +57,29 @@ pub(super) async fn wait(
 pub(super) async fn cancel(floor: &Floor, tenant: &Tenant, id: FitId) -> Result<Option<FitRecord>, StoreError> {
     // Following keeps the hub's entry, and with it the question, until the run that is about to start finds it.
     let _follow = floor.hub.watch(id);
-    let Some(record) = floor.store.cancel(tenant, id, Timestamp::now()).await? else { return Ok(None) };
+    match ask_to_cancel(floor, tenant, id).await? {
+        Some(record) if record.status == Status::Running => wait(floor, tenant, id, None, CANCEL_WAIT).await,
+        record => Ok(record),
+    }
+}
+
+/// Cancels in the store, and asks a run to stop.
+pub(super) async fn ask_to_cancel(floor: &Floor, tenant: &Tenant, id: FitId) -> Result<Option<FitRecord>, StoreError> {
+    let record = floor.store.cancel(tenant, id, Timestamp::now()).await?;
     failpoints::reach("cancel.stored");
     floor.hub.changed(id);
-    if record.status != Status::Running {
-        return Ok(Some(record));
+    if record.as_ref().is_some_and(|record| record.status == Status::Running) {
+        floor.hub.ask(id, Ask::Cancel);
     }
-    floor.hub.ask(id, Ask::Cancel);
-    wait(floor, tenant, id, None, CANCEL_WAIT).await
+    Ok(record)
 }
 
 pub(super) async fn delete(floor: &Floor, tenant: &Tenant, id: FitId) -> Result<bool, StoreError> {
     let _follow = floor.hub.watch(id);
     let Some(record) = floor.store.fit(tenant, id).await? else { return Ok(false) };
     if !record.status.is_terminal() {
-        let record = floor.store.cancel(tenant, id, Timestamp::now()).await?;
-        floor.hub.changed(id);
+        let record = ask_to_cancel(floor, tenant, id).await?;
         if record.is_some_and(|record| record.status == Status::Running) {
-            floor.hub.ask(id, Ask::Cancel);
             wait(floor, tenant, id, None, DELETE_WAIT).await?;
         }
     }

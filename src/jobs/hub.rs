@@ -1,13 +1,14 @@
 //! Who follows which fit, and which fits run here. Everything in it can be lost: the store has what counts.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use tokio::sync::watch;
 
 use super::Live;
 use super::run::{Ask, Run};
-use crate::fit::{FitId, FitRecord, Progress, Status};
+use super::sync::{Mutex, MutexGuard};
+use crate::fit::{FitId, FitRecord, Progress, Status, Tenant};
 use crate::store::Claim;
 
 #[derive(Default)]
@@ -59,7 +60,7 @@ impl Hub {
         let mut state = self.lock();
         let interrupting = state.interrupting;
         let entry = state.entry(claim.record.id);
-        let run = Run::new(claim.record.id, claim.record.attempt, entry.live.clone(), claim.lease_until);
+        let run = Run::new(claim, entry.live.clone());
         run.ask(std::mem::replace(&mut entry.asked, Ask::Nothing));
         if claim.record.cancel_requested {
             run.ask(Ask::Cancel);
@@ -81,6 +82,11 @@ impl Hub {
     /// All that run here.
     pub(super) fn runs(&self) -> Vec<Arc<Run>> {
         self.lock().entries.values().filter_map(|entry| entry.run.clone()).collect()
+    }
+
+    /// Whether a fit of another tenant runs here.
+    pub(super) fn runs_another(&self, tenant: &Tenant) -> bool {
+        self.lock().entries.values().filter_map(|entry| entry.run.as_ref()).any(|run| run.tenant != *tenant)
     }
 
     /// Asks the run of this fit; if it is about to start here, it will find the question.

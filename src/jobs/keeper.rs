@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::floor::Floor;
 use super::run::{Ask, Run};
+use super::sync;
 use super::watcher::Keeper;
 use crate::descent::Checkpoint;
 use crate::failpoints;
@@ -30,7 +31,7 @@ impl StoreKeeper {
     pub(super) fn settle(&mut self) {
         if let Some(beat) = self.beat.take() {
             // A heartbeat that was lost with its runtime is one that failed.
-            let _ = self.floor.runtime.block_on(beat);
+            let _ = sync::block_on(&self.floor.runtime, beat);
         }
     }
 }

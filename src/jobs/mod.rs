@@ -5,6 +5,7 @@ mod plan;
 mod submit;
 
 mod keeper;
+mod memory;
 mod permits;
 mod recorder;
 mod report;
@@ -19,20 +20,28 @@ mod run;
 
 mod backlog;
 mod reconcile;
+mod retain;
 mod shutdown;
+mod turns;
 
 mod engine;
 mod floor;
 mod settings;
+mod sync;
 
+#[cfg(all(test, feature = "shuttle"))]
+mod interleavings;
 #[cfg(test)]
 mod scripted;
+#[cfg(test)]
+mod sharing;
 #[cfg(test)]
 mod shelf;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -90,6 +99,8 @@ pub(crate) enum SubmitError {
     KeyReused,
     #[error("the queue is full")]
     QueueFull { queued: u64, limit: u64 },
+    #[error("the tenant has as many fits in the queue as it may have")]
+    QuotaFull { queued: u64, limit: u64 },
     #[error("the service is stopping")]
     Stopping,
     #[error("the store failed")]
@@ -109,6 +120,18 @@ pub(crate) enum PredictError {
     Invalid(Vec<Violation>),
     #[error("the store failed")]
     Store(#[from] StoreError),
+}
+
+/// How the jobs are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Health {
+    pub(crate) queued: u64,
+    pub(crate) running: u64,
+    /// Runs that should have stopped long ago. Each has a worker.
+    pub(crate) stuck: u64,
+    pub(crate) workers: u64,
+    /// Faults of fits since the start.
+    pub(crate) panics: u64,
 }
 
 /// What is live of a fit: changes wake the watchers; only the newest value is seen.
@@ -145,6 +168,8 @@ impl Jobs {
         floor.backlog.raise_to(floor.store.counts().await?.queued);
         worker::start(&floor)?;
         floor.runtime.spawn(reconcile::reconcile(Arc::clone(&floor)));
+        floor.runtime.spawn(turns::give(Arc::clone(&floor)));
+        floor.turns.notify_one();
         Ok(Self { floor })
     }
 
@@ -229,13 +254,22 @@ impl Jobs {
         self.floor.hub.watch(id)
     }
 
-    /// Whether new fits can be taken.
-    pub(crate) async fn ready(&self) -> Result<Counts, StoreError> {
+    /// How the jobs are, if the store can take new ones.
+    pub(crate) async fn ready(&self) -> Result<Health, StoreError> {
         if self.floor.stopping.is_cancelled() {
             return Err(StoreError::Closed);
         }
         self.floor.store.ready().await?;
-        self.floor.store.counts().await
+        let Counts { queued, running } = self.floor.store.counts().await?;
+        let patience = self.floor.settings.stuck_after;
+        let stuck = self.floor.hub.runs().iter().filter(|run| run.is_stuck(patience)).count() as u64;
+        let workers = self.floor.settings.workers.max(1) as u64;
+        Ok(Health { queued, running, stuck, workers, panics: self.floor.panics.load(Ordering::Relaxed) })
+    }
+
+    /// Returns when the store's disk has failed: nothing is to be done but to end the process.
+    pub(crate) async fn broken(&self) {
+        self.floor.store.broken().await;
     }
 
     /// Stops claiming, puts running fits back with their checkpoints, closes the store; at most `deadline`.

@@ -1,6 +1,8 @@
 //! One counter for who computes: a permit is one thread's worth of a core, held by a running fit or lent to one.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
+
+use super::sync::{Condvar, Mutex, MutexGuard};
 
 /// As many permits as there are workers.
 pub(super) struct Permits {

@@ -1,29 +1,42 @@
 //! Brings the jobs back in line with the store: woken by signal and by period, without input, and idempotent, so it is
 //! the same after a restart, a lost wake-up or another process's death.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::floor::Floor;
-use super::keeper;
+use super::{keeper, retain};
 use crate::failpoints;
+use crate::fit::FitId;
 use crate::store::StoreError;
 
 /// The period: how long a lost wake-up can go unnoticed.
 const PERIOD: Duration = Duration::from_secs(1);
 
+/// Every how many passes it is looked what retention lets go.
+const RETAIN_EVERY: u64 = 4;
+
 /// Reconciles until the service stops.
 pub(super) async fn reconcile(floor: Arc<Floor>) {
     let mut failing = false;
+    let mut stuck = HashSet::new();
+    let mut passes = 0_u64;
     loop {
         tokio::select! {
             () = floor.stopping.cancelled() => return,
             () = floor.reconcile.notified() => {}
             () = tokio::time::sleep(PERIOD) => {}
         }
-        match pass(&floor).await {
+        tell_stuck(&floor, &mut stuck);
+        let mut passed = pass(&floor).await;
+        if passed.is_ok() && passes.is_multiple_of(RETAIN_EVERY) {
+            passed = retain::pass(&floor).await;
+        }
+        passes += 1;
+        match passed {
             Ok(()) => failing = false,
             Err(error) => {
                 if !std::mem::replace(&mut failing, true) {
@@ -33,6 +46,17 @@ pub(super) async fn reconcile(floor: Arc<Floor>) {
             }
         }
     }
+}
+
+/// Logs each run that has become stuck, once.
+fn tell_stuck(floor: &Floor, told: &mut HashSet<(FitId, u32)>) {
+    let runs = floor.hub.runs();
+    let stuck: HashSet<_> =
+        runs.iter().filter(|run| run.is_stuck(floor.settings.stuck_after)).map(|run| (run.id, run.attempt)).collect();
+    for (fit, attempt) in stuck.difference(told) {
+        tracing::error!(%fit, attempt, "a fit does not stop; its worker is stuck");
+    }
+    *told = stuck;
 }
 
 /// One pass.

@@ -23,6 +23,12 @@ pub(super) fn ending(outcome: descent::Outcome, covariance: Covariance) -> (Outc
     }
 }
 
+/// The end of a fit that was taken when there was more memory.
+pub(super) fn too_large(needed: u64, allowed: u64) -> Outcome {
+    let detail = format!("the fit would need {needed} bytes of memory, {allowed} are allowed by now");
+    failed(error("memory_budget", &detail))
+}
+
 /// The end of a fit whose computation panicked; `incident` names the panic in the log.
 pub(super) fn internal(incident: String) -> Outcome {
     failed(FitError { incident: Some(incident), ..error("internal", "a fault in the service ended the fit") })

@@ -17,12 +17,15 @@ use crate::fit::{
 };
 use crate::store::Claim;
 
+type MemoryScript = dyn Fn(&Spec) -> u64 + Send + Sync;
 type RunScript = dyn Fn(&Spec, Option<&Checkpoint>, &mut dyn Observer) -> Outcome + Send + Sync;
 
 /// A core by script. Its models need a column `x`, and it descends to `max_iterations` unless told otherwise.
 #[derive(Default)]
 pub(super) struct Script {
     pub(super) memory_bytes: u64,
+    /// What a fit needs, where that is not the same for all.
+    pub(super) memory: Option<Box<MemoryScript>>,
     pub(super) faults: Vec<SpecError>,
     pub(super) run: Option<Box<RunScript>>,
 }
@@ -48,8 +51,9 @@ impl Engine for Script {
         spec
     }
 
-    fn estimate(&self, _: &Spec, _: &Dataset) -> Estimate {
-        Estimate { memory_bytes: self.memory_bytes, operations: 1.0, coefficients: 2 }
+    fn estimate(&self, spec: &Spec, _: &Dataset) -> Estimate {
+        let memory_bytes = self.memory.as_ref().map_or(self.memory_bytes, |memory| memory(spec));
+        Estimate { memory_bytes, operations: 1.0, coefficients: 2 }
     }
 
     fn check(&self, _: &Spec, _: &Dataset) -> Vec<SpecError> {
@@ -148,6 +152,20 @@ impl Step for At {
 /// Steps from one iteration to another, both observed, or as far as the observer lets it.
 pub(super) fn descend(from: u64, to: u64, observer: &mut dyn Observer) -> Outcome {
     for iteration in from..=to {
+        if let Control::Stop(reason) = observer.observe(&At::iteration(iteration)) {
+            return Outcome::Stopped(Box::new(report(reason, iteration)));
+        }
+    }
+    Outcome::Stopped(Box::new(report(StopReason::MaxIterations, to)))
+}
+
+/// The same with so much computing at each step.
+pub(super) fn descend_paced(from: u64, to: u64, observer: &mut dyn Observer, pace: Duration) -> Outcome {
+    for iteration in from..=to {
+        let begun = std::time::Instant::now();
+        while begun.elapsed() < pace {
+            std::hint::spin_loop();
+        }
         if let Control::Stop(reason) = observer.observe(&At::iteration(iteration)) {
             return Outcome::Stopped(Box::new(report(reason, iteration)));
         }
@@ -266,6 +284,7 @@ pub(super) fn claim(attempt: u32) -> Claim {
         },
         dataset: draft.data,
         checkpoint: None,
+        memory_bytes: 0,
         lease_until: now,
     }
 }
@@ -275,11 +294,16 @@ pub(super) fn settings(workers: usize) -> JobSettings {
     JobSettings {
         workers,
         queue_max: 100,
+        quota: 100,
+        weights: Arc::default(),
         memory_bytes_max: 1 << 30,
         history_points_max: 1_000_000,
         attempts_max: 3,
         lease: Duration::from_secs(3_600),
         heartbeat: Duration::from_secs(3_600),
         progress_interval: Duration::from_secs(3_600),
+        stuck_after: Duration::from_secs(3_600),
+        retention: None,
+        store_bytes_max: None,
     }
 }

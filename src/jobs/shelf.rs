@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -11,8 +10,8 @@ use tokio::sync::watch;
 use crate::descent::Dataset;
 use crate::fit::{Event, EventId, EventKind, FitId, FitRecord, HistoryBlock, Outcome, Predictor, Status, Tenant};
 use crate::store::{
-    Claim, Counts, Created, Finish, Finished, Heartbeat, IdempotencyKey, Lease, ListQuery, NewFit, Page, Store,
-    StoreError, StoredCheckpoint,
+    Ask, Claim, Counts, Created, Finish, Finished, Heartbeat, IdempotencyKey, Lease, ListQuery, NewFit, Page,
+    Retention, Store, StoreError, StoredCheckpoint, Trimmed, Turn, Waiting,
 };
 
 #[derive(Default)]
@@ -163,10 +162,11 @@ impl Store for Shelf {
         Ok(Page { fits, has_more: false })
     }
 
-    async fn claim(&self, _: &str, now: Timestamp, lease: Duration) -> Result<Option<Claim>, StoreError> {
+    async fn claim(&self, ask: &Ask) -> Result<Turn, StoreError> {
+        let (now, lease) = (ask.now, ask.lease);
         let mut state = self.state();
         let Some(kept) = state.fits.values_mut().find(|kept| kept.record.status == Status::Queued) else {
-            return Ok(None);
+            return Ok(Turn::Nothing);
         };
         kept.record.status = Status::Running;
         kept.record.attempt += 1;
@@ -174,12 +174,17 @@ impl Store for Shelf {
         kept.lease_until = now + lease;
         let id = EventId::first_of_attempt(kept.record.attempt);
         kept.events.push(Event { id, kind: EventKind::Started, at: now });
-        Ok(Some(Claim {
+        Ok(Turn::Claimed(Box::new(Claim {
             record: kept.record.clone(),
             dataset: Arc::clone(&kept.data),
             checkpoint: kept.checkpoint.clone(),
+            memory_bytes: 0,
             lease_until: kept.lease_until,
-        }))
+        })))
+    }
+
+    async fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {
+        Ok(Vec::new())
     }
 
     async fn heartbeat(&self, beat: Heartbeat) -> Result<Lease, StoreError> {
@@ -257,6 +262,10 @@ impl Store for Shelf {
         Ok(state.fits.values_mut().filter(lost).map(|kept| kept.requeue(now)).count() as u64)
     }
 
+    async fn trim(&self, _: Retention) -> Result<Trimmed, StoreError> {
+        Ok(Trimmed::default())
+    }
+
     async fn counts(&self) -> Result<Counts, StoreError> {
         let state = self.state();
         Ok(Counts { queued: state.count(Status::Queued), running: state.count(Status::Running) })
@@ -264,6 +273,10 @@ impl Store for Shelf {
 
     async fn ready(&self) -> Result<(), StoreError> {
         if self.state().closed { Err(StoreError::Closed) } else { Ok(()) }
+    }
+
+    async fn broken(&self) {
+        std::future::pending().await
     }
 
     async fn close(&self) -> Result<(), StoreError> {

@@ -11,12 +11,17 @@ use crate::failpoints;
 /// What closing the store may take beyond a deadline that the fits used up.
 const CLOSE_WAIT_MIN: Duration = Duration::from_secs(1);
 
-pub(super) async fn shutdown(floor: &Floor, deadline: Duration) {
-    let deadline = Instant::now() + deadline;
+/// Asks everything to stop.
+pub(super) fn begin(floor: &Floor) {
     failpoints::reach("shutdown.begun");
     floor.stopping.cancel();
     floor.backlog.stop();
     floor.hub.interrupt_all();
+}
+
+pub(super) async fn shutdown(floor: &Floor, deadline: Duration) {
+    let deadline = Instant::now() + deadline;
+    begin(floor);
     let mut workers = floor.workers.subscribe();
     if timeout_at(deadline, workers.wait_for(|alive| *alive == 0)).await.is_err() {
         let running = floor.hub.runs().len();

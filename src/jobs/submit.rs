@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
 
@@ -35,6 +36,9 @@ pub(super) async fn submit(floor: Arc<Floor>, draft: Draft) -> Result<Submitted,
         levels: levels(&draft.data),
         sha256,
     };
+    if floor.overfull.load(Ordering::Relaxed) {
+        return Err(SubmitError::Store(StoreError::Full));
+    }
     let created = floor.store.create(NewFit {
         id: FitId::new(),
         tenant: draft.tenant,
@@ -44,7 +48,9 @@ pub(super) async fn submit(floor: Arc<Floor>, draft: Draft) -> Result<Submitted,
         dataset: NewDataset { info, columns: draft.data },
         idempotency: draft.idempotency,
         created_at: now,
+        memory_bytes: plan.estimate.memory_bytes,
         queue_max: floor.settings.queue_max,
+        quota: floor.settings.quota,
     });
     let created = created.await.map_err(store)?;
     submitted(&floor, created)
@@ -60,10 +66,14 @@ fn submitted(floor: &Floor, created: Created) -> Result<Submitted, SubmitError> 
         Created::New(record) => {
             failpoints::reach("submit.stored");
             floor.backlog.add();
+            if floor.hub.runs_another(&record.tenant) {
+                floor.turns.notify_one();
+            }
             Ok(Submitted::New(record))
         }
         Created::Replayed(record) => Ok(Submitted::Replayed(floor.hub.overlay(record))),
         Created::KeyReused => Err(SubmitError::KeyReused),
+        Created::QuotaFull { queued } => Err(SubmitError::QuotaFull { queued, limit: floor.settings.quota }),
         Created::QueueFull { queued } => Err(SubmitError::QueueFull { queued, limit: floor.settings.queue_max }),
     }
 }

@@ -55,7 +55,7 @@ impl Team for Borrowers<'_> {
     }
 
     fn abandoned(&self) -> bool {
-        self.run.asked() != Ask::Nothing
+        self.run.asked() > Ask::Yield
     }
 
     fn expired(&self) -> bool {
@@ -67,20 +67,21 @@ impl Team for Borrowers<'_> {
 mod tests {
     use std::sync::Barrier;
 
-    use jiff::Timestamp;
     use tokio::sync::watch;
 
     use super::*;
-    use crate::fit::FitId;
+    use crate::jobs::scripted::claim;
 
     fn idle() -> Run {
-        Run::new(FitId::new(), 1, watch::Sender::default(), Timestamp::UNIX_EPOCH)
+        Run::new(&claim(1), watch::Sender::default())
     }
 
     #[test]
     fn a_team_is_abandoned_when_its_run_is_called_off() {
         let (permits, run) = (Permits::new(1), idle());
         assert!(!Borrowers::new(&permits, &run).abandoned());
+        run.ask(Ask::Yield);
+        assert!(!Borrowers::new(&permits, &run).abandoned(), "what is not at a step yet goes on");
         run.ask(Ask::Cancel);
         assert!(Borrowers::new(&permits, &run).abandoned());
     }

@@ -8,6 +8,7 @@ use super::shelf::Shelf;
 use super::*;
 use crate::descent::{Checkpoint, Observer, Outcome as Ran, StopReason};
 use crate::fit::{EventKind, Outcome};
+use crate::store::{Ask, Turn};
 
 /// Longer than any answer takes; a test that reaches it has failed.
 const LONG: Duration = Duration::from_secs(30);
@@ -253,8 +254,16 @@ async fn a_pass_keeps_the_leases_of_runs_here_and_frees_those_of_no_one() {
         ids.push(record.id);
     }
     // Claims of long ago: one runs here, the other one's worker is gone.
-    let claim = floor.store.claim("here", Timestamp::UNIX_EPOCH, Duration::from_secs(1)).await.unwrap().unwrap();
-    let other = floor.store.claim("gone", Timestamp::UNIX_EPOCH, Duration::from_secs(1)).await.unwrap().unwrap();
+    let ask = Ask {
+        owner: "here".into(),
+        now: Timestamp::UNIX_EPOCH,
+        lease: Duration::from_secs(1),
+        memory_bytes: 0,
+        memory_bytes_max: 0,
+        weights: Arc::default(),
+    };
+    let Turn::Claimed(claim) = floor.store.claim(&ask).await.unwrap() else { panic!("two are queued") };
+    let Turn::Claimed(other) = floor.store.claim(&ask).await.unwrap() else { panic!("one is queued") };
     let running = floor.hub.start(&claim);
     reconcile::pass(&floor).await.unwrap();
     let status = |id: FitId| shelf.state().fits[&id].record.status;

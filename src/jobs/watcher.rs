@@ -61,6 +61,8 @@ pub(super) struct Watcher<'a> {
     shown_at: Duration,
     kept_at: Duration,
     newest: Option<Progress>,
+    /// Whether no step was seen yet.
+    first: bool,
     /// Where an interrupted run goes on.
     checkpoint: Option<Checkpoint>,
 }
@@ -102,6 +104,7 @@ impl<'a> Watcher<'a> {
             shown_at: now,
             kept_at: now,
             newest: None,
+            first: true,
             checkpoint: None,
         }
     }
@@ -184,7 +187,7 @@ impl Observer for Watcher<'_> {
     /// checkpoint that was kept.
     fn pulse(&mut self) -> Control {
         match self.run.asked() {
-            Ask::Nothing => {}
+            Ask::Nothing | Ask::Yield => {}
             Ask::Cancel => return Control::Stop(StopReason::Cancelled),
             Ask::Drop | Ask::Interrupt => return Control::Stop(StopReason::Interrupted),
         }
@@ -200,11 +203,17 @@ impl Observer for Watcher<'_> {
 
     fn observe(&mut self, step: &dyn Step) -> Control {
         self.recorder.record(step);
+        let first = std::mem::replace(&mut self.first, false);
+        if first {
+            self.run.descends();
+        }
         match self.run.asked() {
             Ask::Nothing => {}
+            // An attempt that goes nowhere would never end.
+            Ask::Yield if first => {}
             Ask::Cancel => return Control::Stop(StopReason::Cancelled),
             Ask::Drop => return Control::Stop(StopReason::Interrupted),
-            Ask::Interrupt => {
+            Ask::Interrupt | Ask::Yield => {
                 self.checkpoint = Some(step.checkpoint());
                 return Control::Stop(StopReason::Interrupted);
             }

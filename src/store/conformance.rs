@@ -1,6 +1,7 @@
 //! The store's contract as tests: one function a promise, each run against every backend.
 
 mod fixture;
+mod sharing;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -9,14 +10,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{
-    Claim, Counts, Created, Finish, Finished, Heartbeat, IdempotencyKey, Lease, ListQuery, NewFit, Store,
-    StoredCheckpoint,
+    Ask, Claim, Counts, Created, Finish, Finished, Heartbeat, IdempotencyKey, Lease, ListQuery, NewFit, Store,
+    StoredCheckpoint, Turn,
 };
 use crate::fit::{
     EventId, EventKind, FitError, FitRecord, FitResult, HistoryBlock, Outcome, Predictor, Progress, Status, Tenant,
 };
 
 pub(super) use fixture::sized;
+use sharing::*;
 
 pub(super) const LEASE: Duration = Duration::from_secs(10);
 
@@ -35,8 +37,16 @@ pub(super) async fn created(store: &dyn Store, fit: NewFit) -> FitRecord {
     }
 }
 
+pub(super) fn ask(second: i64) -> Ask {
+    let (memory_bytes, memory_bytes_max) = (1_000, 1_000);
+    Ask { owner: "w".into(), now: at(second), lease: LEASE, memory_bytes, memory_bytes_max, weights: Arc::default() }
+}
+
 pub(super) async fn claimed(store: &dyn Store, second: i64) -> Claim {
-    store.claim("w", at(second), LEASE).await.unwrap().expect("a queued fit")
+    match store.claim(&ask(second)).await.unwrap() {
+        Turn::Claimed(claim) => *claim,
+        other => panic!("{other:?}"),
+    }
 }
 
 pub(super) fn failed() -> Outcome {
@@ -172,7 +182,7 @@ async fn claims_hand_out_the_oldest_once(store: Arc<dyn Store>) {
     assert_eq!(claim.lease_until, at(15));
     assert_eq!(claim.dataset.column("x").unwrap()[0].to_bits(), 1.0_f64.to_bits());
     assert_eq!(claimed(&*store, 5).await.record.id, second.id);
-    assert!(store.claim("w", at(5), LEASE).await.unwrap().is_none());
+    assert!(matches!(store.claim(&ask(5)).await.unwrap(), Turn::Nothing));
     let events = store.events(&first.tenant, first.id, EventId::QUEUED).await.unwrap();
     assert_eq!((events[0].id, events[0].kind), (EventId::first_of_attempt(1), EventKind::Started));
 }
@@ -208,7 +218,7 @@ async fn a_queued_fit_is_cancelled_at_once(store: Arc<dyn Store>) {
     let record = created(&*store, small(1)).await;
     let done = store.cancel(&record.tenant, record.id, at(2)).await.unwrap().unwrap();
     assert_eq!((done.status, done.finished_at), (Status::Cancelled, Some(at(2))));
-    assert!(store.claim("w", at(3), LEASE).await.unwrap().is_none());
+    assert!(matches!(store.claim(&ask(3)).await.unwrap(), Turn::Nothing));
     let events = store.events(&record.tenant, record.id, EventId::QUEUED).await.unwrap();
     assert_eq!((events[0].id, events[0].kind), (EventId(2), EventKind::Cancelled));
 }
@@ -455,6 +465,11 @@ promises! {
     another_tenant_sees_nothing,
     one_key_makes_one_fit,
     a_full_queue_takes_nothing,
+    a_tenant_over_its_quota_takes_nothing_from_others,
+    tenants_take_turns,
+    fewer_running_comes_before_fewer_turns,
+    a_fit_waits_for_memory_and_nobody_overtakes_it,
+    the_oldest_ends_go_first,
     the_same_data_is_kept_once,
     claims_hand_out_the_oldest_once,
     old_fences_change_nothing,

@@ -31,6 +31,9 @@ pub(crate) enum StoreError {
     /// The operating system refused.
     #[error("the store's files cannot be used")]
     Io(#[source] std::io::Error),
+    /// The disk failed a write or a sync: what is stored is known after a new start alone.
+    #[error("the store's disk failed, and it takes nothing until it is started again")]
+    Broken,
     /// The store is closing.
     #[error("the store is closed")]
     Closed,

@@ -156,7 +156,7 @@ impl Life {
         None
     }
 
-    /// Ends a fit whose stored `what` is damaged.
+    /// Ends a fit whose stored `what` is damaged, also one that had ended.
     pub(super) fn quarantine(&mut self, now: Timestamp, what: &str) -> Ending {
         self.end(now, self.last_event.next(), failed("corrupt", format!("the stored {what} of this fit is damaged")))
     }

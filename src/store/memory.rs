@@ -1,18 +1,19 @@
 //! The store that forgets: everything in maps behind one lock, for tests and for throw-away services. It keeps every
 //! promise but that of stable storage.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::life::{Cancelled, Documents, Ending, KEY_LIFE, Life};
 use super::series::{self, Extent};
+use super::turns::{self, Candidate};
 use super::{
-    Claim, Counts, Created, Finish, Finished, Heartbeat, IdempotencyKey, Lease, ListQuery, NewFit, Page, Store,
-    StoreError, StoredCheckpoint,
+    Ask, Claim, Counts, Created, Finish, Finished, Heartbeat, IdempotencyKey, Lease, ListQuery, NewFit, Page,
+    Retention, Store, StoreError, StoredCheckpoint, Trimmed, Turn, Waiting,
 };
 use crate::descent::Dataset;
 use crate::fit::{
@@ -28,15 +29,29 @@ pub(crate) struct MemoryStore {
 #[derive(Default)]
 struct Content {
     fits: BTreeMap<FitId, Kept>,
-    queued: BTreeSet<FitId>,
-    running: BTreeSet<FitId>,
+    tenants: HashMap<Tenant, Share>,
+    ended: BTreeSet<(Timestamp, FitId)>,
+    /// What everything takes, roughly.
+    bytes: u64,
     datasets: HashMap<(Tenant, String), KeptDataset>,
     keys: HashMap<(Tenant, String), UsedKey>,
     closed: bool,
 }
 
+/// A tenant's fits that have not ended, and the turns that it had.
+#[derive(Default)]
+struct Share {
+    queued: BTreeSet<FitId>,
+    running: BTreeSet<FitId>,
+    taken: f64,
+}
+
 struct Kept {
     tenant: Tenant,
+    memory_bytes: u64,
+    key: Option<String>,
+    /// What of the store's bytes is this fit's.
+    counted: u64,
     life: Life,
     documents: Documents,
     events: Vec<Event>,
@@ -91,6 +106,14 @@ impl Kept {
         self.checkpoint = None;
     }
 
+    /// What it takes beside its data, roughly: the numbers of its history and predictor, and a kilobyte of documents.
+    fn bytes(&self) -> u64 {
+        let points = self.history.len() * (3 + self.history.coefficients.len());
+        let band = |predictor: &Predictor| predictor.band.as_ref().map_or(0, |band| band.factor.len());
+        let predictor = self.predictor.as_ref().map_or(0, |kept| kept.coefficients.len() + band(kept));
+        (1024 + 8 * (points + predictor)) as u64
+    }
+
     fn extent(&self) -> Option<Extent> {
         let (first, last) = (*self.history.iterations.first()?, *self.history.iterations.last()?);
         Some(Extent { first, last, stride: self.history.stride })
@@ -122,21 +145,84 @@ impl Content {
             columns: fit.dataset.columns.clone(),
             references: 0,
         });
+        if kept.references == 0 {
+            self.bytes += dataset_bytes(&kept.columns);
+        }
         kept.references += 1;
         kept.info.clone()
     }
 
-    /// Keeps the sets of queued and running fits in step with a fit's status.
+    /// Keeps the sets of fits in step with a fit's status.
     fn sort(&mut self, id: FitId) {
-        let status = self.fits.get(&id).map(|kept| kept.life.status);
-        self.queued.remove(&id);
-        self.running.remove(&id);
-        match status {
-            Some(Status::Queued) => self.queued.insert(id),
-            Some(Status::Running) => self.running.insert(id),
+        let Some(kept) = self.fits.get(&id) else { return };
+        let share = self.tenants.entry(kept.tenant.clone()).or_default();
+        share.queued.remove(&id);
+        share.running.remove(&id);
+        match (kept.life.status, kept.life.finished_at) {
+            (Status::Queued, _) => share.queued.insert(id),
+            (Status::Running, _) => share.running.insert(id),
+            (_, Some(ended)) => self.ended.insert((ended, id)),
             _ => false,
         };
     }
+
+    /// Counts what the fit takes now.
+    fn weigh(&mut self, id: FitId) {
+        if let Some(kept) = self.fits.get_mut(&id) {
+            let bytes = kept.bytes();
+            self.bytes = (self.bytes + bytes).saturating_sub(std::mem::replace(&mut kept.counted, bytes));
+        }
+    }
+
+    fn count(&self, of: impl Fn(&Share) -> &BTreeSet<FitId>) -> u64 {
+        self.tenants.values().map(|share| of(share).len() as u64).sum()
+    }
+
+    /// The oldest fit of the tenant whose turn it is, and what that tenant has taken after it.
+    fn next(&self, ask: &Ask) -> Option<(FitId, Tenant, f64)> {
+        let waiting = self.tenants.iter().filter(|(_, share)| !share.queued.is_empty());
+        let candidates: Vec<_> = waiting
+            .map(|(tenant, share)| {
+                let running = share.running.len() as u64;
+                Candidate { tenant: tenant.clone(), running, taken: share.taken }
+            })
+            .collect();
+        let floor = candidates.iter().map(|candidate| candidate.taken).fold(f64::INFINITY, f64::min);
+        let chosen = turns::next(candidates, &ask.weights)?;
+        let taken = turns::after(&chosen, floor, &ask.weights);
+        let fit = *self.tenants.get(&chosen.tenant)?.queued.first()?;
+        Some((fit, chosen.tenant, taken))
+    }
+
+    /// Removes a fit with all that belongs to it.
+    fn remove(&mut self, id: FitId) {
+        let Some(kept) = self.fits.remove(&id) else { return };
+        if let Some(share) = self.tenants.get_mut(&kept.tenant) {
+            share.queued.remove(&id);
+            share.running.remove(&id);
+        }
+        if let Some(ended) = kept.life.finished_at {
+            self.ended.remove(&(ended, id));
+        }
+        self.bytes = self.bytes.saturating_sub(kept.counted);
+        let key = (kept.tenant.clone(), kept.documents.dataset.sha256.clone());
+        if let Entry::Occupied(mut dataset) = self.datasets.entry(key) {
+            dataset.get_mut().references -= 1;
+            if dataset.get().references == 0 {
+                self.bytes = self.bytes.saturating_sub(dataset_bytes(&dataset.remove().columns));
+            }
+        }
+        if let Some(key) = kept.key {
+            let used = (kept.tenant, key);
+            if self.keys.get(&used).is_some_and(|used| used.fit == id) {
+                self.keys.remove(&used);
+            }
+        }
+    }
+}
+
+fn dataset_bytes(data: &Dataset) -> u64 {
+    (data.rows() * data.names().len() * 8) as u64
 }
 
 #[async_trait]
@@ -148,18 +234,25 @@ impl Store for MemoryStore {
         {
             return Ok(used);
         }
-        let queued = content.queued.len() as u64;
+        let queued = content.count(|share| &share.queued);
         if queued >= fit.queue_max {
             return Ok(Created::QueueFull { queued });
         }
+        let queued = content.tenants.get(&fit.tenant).map_or(0, |share| share.queued.len() as u64);
+        if queued >= fit.quota {
+            return Ok(Created::QuotaFull { queued });
+        }
         let dataset = content.refer(&fit);
+        let key = fit.idempotency.as_ref().map(|key| key.key.clone());
         if let Some(key) = fit.idempotency {
             let used = UsedKey { fingerprint: key.fingerprint, fit: fit.id, at: fit.created_at };
-            content.keys.retain(|_, used| fit.created_at.duration_since(used.at) < KEY_LIFE);
             content.keys.insert((fit.tenant.clone(), key.key), used);
         }
         let kept = Kept {
             tenant: fit.tenant,
+            memory_bytes: fit.memory_bytes,
+            key,
+            counted: 0,
             life: Life::new(fit.created_at),
             documents: Documents {
                 labels: fit.labels,
@@ -176,6 +269,7 @@ impl Store for MemoryStore {
         };
         let record = kept.record(fit.id);
         content.fits.insert(fit.id, kept);
+        content.weigh(fit.id);
         content.sort(fit.id);
         Ok(Created::New(record))
     }
@@ -214,12 +308,17 @@ impl Store for MemoryStore {
         Ok(Page { fits, has_more })
     }
 
-    async fn claim(&self, owner: &str, now: Timestamp, lease: Duration) -> Result<Option<Claim>, StoreError> {
+    async fn claim(&self, ask: &Ask) -> Result<Turn, StoreError> {
         let mut guard = self.write()?;
         let content = &mut *guard;
-        let Some(&id) = content.queued.first() else { return Ok(None) };
-        let Some(kept) = content.fits.get_mut(&id) else { return Ok(None) };
-        let event = kept.life.claim(owner, now, lease);
+        let Some((id, tenant, taken)) = content.next(ask) else { return Ok(Turn::Nothing) };
+        let Some(kept) = content.fits.get_mut(&id) else { return Ok(Turn::Nothing) };
+        let memory_bytes = kept.memory_bytes;
+        if ask.has_to_wait(memory_bytes) {
+            return Ok(Turn::TooLarge { memory_bytes });
+        }
+        content.tenants.entry(tenant).or_default().taken = taken;
+        let event = kept.life.claim(&ask.owner, ask.now, ask.lease);
         kept.events.push(event);
         series::cut(&mut kept.history, kept.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.iteration + 1));
         if kept.history.is_empty() {
@@ -230,11 +329,24 @@ impl Store for MemoryStore {
         let claim = Claim {
             dataset: content.datasets.get(&key).ok_or(StoreError::Corrupt { what: "dataset" })?.columns.clone(),
             checkpoint: kept.checkpoint.clone(),
-            lease_until: kept.life.lease_until.unwrap_or(now),
+            memory_bytes,
+            lease_until: kept.life.lease_until.unwrap_or(ask.now),
             record,
         };
         content.sort(id);
-        Ok(Some(claim))
+        Ok(Turn::Claimed(Box::new(claim)))
+    }
+
+    async fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {
+        let content = self.read();
+        let waiting = content.tenants.iter().filter(|(_, share)| !share.queued.is_empty());
+        let count = |fits: &BTreeSet<FitId>| fits.len() as u64;
+        let waiting = waiting.map(|(tenant, share)| Waiting {
+            tenant: tenant.clone(),
+            queued: count(&share.queued),
+            running: count(&share.running),
+        });
+        Ok(waiting.collect())
     }
 
     async fn heartbeat(&self, beat: Heartbeat) -> Result<Lease, StoreError> {
@@ -258,6 +370,7 @@ impl Store for MemoryStore {
         kept.predictor = finish.predictor.filter(|_| ending.outcome.result().is_some());
         kept.end(ending);
         let record = kept.record(finish.id);
+        content.weigh(finish.id);
         content.sort(finish.id);
         Ok(Finished::Done(Box::new(record)))
     }
@@ -293,15 +406,7 @@ impl Store for MemoryStore {
         if content.of(tenant, id).is_none() {
             return Ok(false);
         }
-        if let Some(kept) = content.fits.remove(&id) {
-            let key = (kept.tenant, kept.documents.dataset.sha256.clone());
-            if let Some(dataset) = content.datasets.get_mut(&key) {
-                dataset.references -= 1;
-            }
-            content.datasets.retain(|_, dataset| dataset.references > 0);
-            content.keys.retain(|_, used| used.fit != id);
-        }
-        content.sort(id);
+        content.remove(id);
         Ok(true)
     }
 
@@ -325,7 +430,7 @@ impl Store for MemoryStore {
 
     async fn recover(&self, now: Timestamp, all: bool, attempts_max: u32) -> Result<u64, StoreError> {
         let mut content = self.write()?;
-        let running: Vec<FitId> = content.running.iter().copied().collect();
+        let running: Vec<FitId> = content.tenants.values().flat_map(|share| share.running.iter().copied()).collect();
         let mut changed = 0;
         for id in running {
             let Some(kept) = content.fits.get_mut(&id).filter(|kept| kept.life.lease_over(now, all)) else { continue };
@@ -340,11 +445,28 @@ impl Store for MemoryStore {
 
     async fn counts(&self) -> Result<Counts, StoreError> {
         let content = self.read();
-        Ok(Counts { queued: content.queued.len() as u64, running: content.running.len() as u64 })
+        Ok(Counts { queued: content.count(|share| &share.queued), running: content.count(|share| &share.running) })
+    }
+
+    async fn trim(&self, retention: Retention) -> Result<Trimmed, StoreError> {
+        let mut content = self.write()?;
+        let mut removed = Vec::new();
+        while removed.len() < retention.batch
+            && let Some(&(ended, id)) = content.ended.first()
+            && (ended < retention.ended_before || retention.bytes_max.is_some_and(|most| content.bytes > most))
+        {
+            content.remove(id);
+            removed.push(id);
+        }
+        Ok(Trimmed { more: removed.len() >= retention.batch, removed, bytes: content.bytes })
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
         self.write().map(drop)
+    }
+
+    async fn broken(&self) {
+        std::future::pending().await
     }
 
     async fn close(&self) -> Result<(), StoreError> {

@@ -4,6 +4,7 @@
 //! The store knows nothing of HTTP, of threads that compute, or of how a fit is computed. It takes its times from the
 //! caller, so that tests inject them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,12 +24,14 @@ mod memory;
 mod open;
 mod series;
 mod sqlite;
+mod turns;
 
 #[cfg(test)]
 mod conformance;
 
 pub(crate) use error::StoreError;
 pub(crate) use open::{StoreUrl, open};
+pub(crate) use sqlite::{backup, check};
 
 /// Data to keep with a new fit. Identity is (tenant, sha256): the same data twice is one dataset with two references.
 #[derive(Clone, Debug)]
@@ -56,8 +59,12 @@ pub(crate) struct NewFit {
     pub(crate) shape: Arc<HistoryShape>,
     pub(crate) idempotency: Option<IdempotencyKey>,
     pub(crate) created_at: Timestamp,
+    /// What it is estimated to need while it runs.
+    pub(crate) memory_bytes: u64,
     /// How many queued fits there may be, this one included.
     pub(crate) queue_max: u64,
+    /// How many of its tenant.
+    pub(crate) quota: u64,
 }
 
 /// What became of a fit to create.
@@ -71,6 +78,8 @@ pub(crate) enum Created {
     KeyReused,
     /// As many fits are queued as may be; nothing was stored.
     QueueFull { queued: u64 },
+    /// The tenant has as many queued as it may have; nothing was stored.
+    QuotaFull { queued: u64 },
 }
 
 /// What a worker hands over when it stops: enough to go on from the same iterate, bit for bit.
@@ -91,7 +100,72 @@ pub(crate) struct Claim {
     pub(crate) record: FitRecord,
     pub(crate) dataset: Arc<Dataset>,
     pub(crate) checkpoint: Option<StoredCheckpoint>,
+    pub(crate) memory_bytes: u64,
     pub(crate) lease_until: Timestamp,
+}
+
+/// Who asks for a fit to run, and on what terms.
+#[derive(Clone, Debug)]
+pub(crate) struct Ask {
+    pub(crate) owner: String,
+    pub(crate) now: Timestamp,
+    pub(crate) lease: Duration,
+    /// What is free for the fit.
+    pub(crate) memory_bytes: u64,
+    /// What can be free at all: a fit beyond that is handed out, to be refused.
+    pub(crate) memory_bytes_max: u64,
+    /// How many turns a tenant gets for one of another; who is not named has the weight 1.
+    pub(crate) weights: Arc<Weights>,
+}
+
+impl Ask {
+    /// Whether a fit that needs so much has to wait for memory.
+    fn has_to_wait(&self, memory_bytes: u64) -> bool {
+        memory_bytes > self.memory_bytes && memory_bytes <= self.memory_bytes_max
+    }
+}
+
+/// Weights of tenants in turns. All are positive.
+pub(crate) type Weights = HashMap<Tenant, f64>;
+
+/// What there is to run.
+#[derive(Clone, Debug)]
+pub(crate) enum Turn {
+    Claimed(Box<Claim>),
+    /// The fit whose turn it is needs more memory than was free. Nobody overtakes it, or it might wait for ever.
+    TooLarge {
+        memory_bytes: u64,
+    },
+    Nothing,
+}
+
+/// A tenant with fits that wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    pub(crate) tenant: Tenant,
+    pub(crate) queued: u64,
+    pub(crate) running: u64,
+}
+
+/// Which finished fits have to go, the oldest first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Retention {
+    /// Those that ended before.
+    pub(crate) ended_before: Timestamp,
+    /// And as many as it takes to keep the store below this.
+    pub(crate) bytes_max: Option<u64>,
+    /// At most so many at once, so that other writes go on.
+    pub(crate) batch: usize,
+}
+
+/// What retention came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Trimmed {
+    pub(crate) removed: Vec<FitId>,
+    /// What the store holds now: its content and its data files, without what is free in them.
+    pub(crate) bytes: u64,
+    /// Whether more has to go.
+    pub(crate) more: bool,
 }
 
 /// Whether a worker still holds the fit that it writes to.
@@ -160,6 +234,17 @@ pub(crate) struct Page {
     pub(crate) has_more: bool,
 }
 
+/// What a look at everything in a store has found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// How many fits there are.
+    pub fits: u64,
+    /// How many datasets.
+    pub datasets: u64,
+    /// What is damaged or does not fit together, one line each.
+    pub faults: Vec<String>,
+}
+
 /// Numbers for readiness and metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
@@ -189,10 +274,17 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// Fits, newest first. Pages are stable: a fit created meanwhile is never repeated and never hides another.
     async fn list(&self, tenant: &Tenant, query: ListQuery) -> Result<Page, StoreError>;
 
-    /// Hands the oldest queued fit to a worker: it is `running`, its attempt is one higher, a `started` event
-    /// ([`EventId::first_of_attempt`]) is stored, `started_at` is set on the first claim. Nothing if none is queued.
-    /// A fit is never claimed twice while its lease holds.
-    async fn claim(&self, owner: &str, now: Timestamp, lease: Duration) -> Result<Option<Claim>, StoreError>;
+    /// Hands a queued fit to a worker: it is `running`, its attempt is one higher, a `started` event
+    /// ([`EventId::first_of_attempt`]) is stored, `started_at` is set on the first claim. A fit is never claimed twice
+    /// while its lease holds.
+    ///
+    /// It is the oldest fit of the tenant whose turn it is: of those with queued fits, the one with the fewest running
+    /// over its weight, and among equals the one that had the fewest turns over its weight. Who had nothing queued for a
+    /// while has no turns saved up.
+    async fn claim(&self, ask: &Ask) -> Result<Turn, StoreError>;
+
+    /// The tenants with queued fits.
+    async fn waiting(&self) -> Result<Vec<Waiting>, StoreError>;
 
     /// Extends the lease and stores progress, checkpoint and history together, if the fence still holds.
     async fn heartbeat(&self, beat: Heartbeat) -> Result<Lease, StoreError>;
@@ -229,11 +321,18 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// was lost for the `attempts_max`-th time, `failed` with code `worker_lost`. How many fits changed.
     async fn recover(&self, now: Timestamp, all: bool, attempts_max: u32) -> Result<u64, StoreError>;
 
+    /// Removes finished fits as `delete` does. Queued and running ones stay, whatever the size. Asked again, it goes on.
+    async fn trim(&self, retention: Retention) -> Result<Trimmed, StoreError>;
+
     /// How many fits are queued and running.
     async fn counts(&self) -> Result<Counts, StoreError>;
 
     /// Whether the store can take a write now.
     async fn ready(&self) -> Result<(), StoreError>;
+
+    /// Returns when the store has found that it cannot trust its disk: a write or a sync failed for another reason than
+    /// a lack of space. From then on it takes nothing, and only a new start tells what is stored.
+    async fn broken(&self);
 
     /// Stops taking writes and leaves the store as after a clean end.
     async fn close(&self) -> Result<(), StoreError>;

@@ -55,6 +55,11 @@ impl Service {
         response.json::<Value>().await.unwrap()["id"].as_str().unwrap().to_owned()
     }
 
+    /// The status at a path.
+    pub(crate) async fn status(&self, path: &str) -> u16 {
+        self.send(Client::new().get(self.url(path))).await.status().as_u16()
+    }
+
     /// The text at a path.
     pub(crate) async fn text(&self, path: &str, accept: &str) -> String {
         let response = self.send(Client::new().get(self.url(path)).header("Accept", accept)).await;

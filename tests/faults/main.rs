@@ -7,6 +7,8 @@ mod process;
 
 mod crashing;
 mod flags;
+mod migrating;
 mod readme;
 mod starting;
 mod stopping;
+mod upkeep;

@@ -39,11 +39,12 @@ pub(in crate::http) async fn create(
     uri: Uri,
     headers: HeaderMap,
     mut query: Query,
-    body: JsonBody,
+    mut body: JsonBody,
 ) -> Result<Response, Problem> {
     let dry_run = query.parse::<bool>("dry_run", "true or false")?.unwrap_or(false);
     query.finish()?;
-    let idempotency = idempotency_key(&headers, &uri, &body.0)?;
+    let idempotency = idempotency_key(&headers, &uri, &body.bytes)?;
+    let room = body.room();
     let posted = body.parse(&app).await?;
     let wire::Request { spec, labels, data } = wire::request(posted, &app.limits).map_err(Problem::invalid)?;
     let draft = Draft { tenant: Tenant::default(), spec, labels, data: Arc::new(data), idempotency };
@@ -55,6 +56,8 @@ pub(in crate::http) async fn create(
         Submitted::New(record) => (record, false),
         Submitted::Replayed(record) => (record, true),
     };
+    // The data is the store's now.
+    drop(room);
     let seconds = prefer::wait_seconds(&headers);
     let record = match seconds {
         Some(seconds) if !record.status.is_terminal() => {

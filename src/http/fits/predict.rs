@@ -52,9 +52,11 @@ pub(in crate::http) async fn predict(
     State(app): State<App>,
     path: FitPath,
     query: Query,
-    body: JsonBody,
+    mut body: JsonBody,
 ) -> Result<Response, Problem> {
     query.finish()?;
+    // Held until the answer is made.
+    let _room = body.room();
     let posted = body.parse(&app).await?;
     let mut faults = posted.violations;
     if !posted.has_data {

@@ -2,12 +2,10 @@
 
 use std::cell::Cell;
 
-use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::*;
-use crate::fit::FitId;
-use crate::jobs::scripted::{At, report, wide};
+use crate::jobs::scripted::{At, claim, report, wide};
 
 /// A clock that goes on by so much at each step, and counts how often it is read.
 struct FakeClock {
@@ -39,7 +37,7 @@ impl Keeper for FakeKeeper {
 }
 
 fn run() -> Run {
-    Run::new(FitId::new(), 2, watch::Sender::default(), Timestamp::UNIX_EPOCH)
+    Run::new(&claim(2), watch::Sender::default())
 }
 
 fn clock() -> FakeClock {

@@ -55,6 +55,8 @@ pub(in crate::store) fn sized(seed: u32, rows: usize) -> NewFit {
         shape: Arc::new(HistoryShape { iterations_per_epoch: Some(4), ..HistoryShape::default() }),
         idempotency: None,
         created_at: at(0),
+        memory_bytes: 0,
         queue_max: 10_000,
+        quota: 10_000,
     }
 }

@@ -6,9 +6,12 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::blobs::PendingFile;
-use super::rows::{self, nanoseconds, whole};
+use super::claimed::dataset_seal;
+use super::rows::{self, Plain, nanoseconds, whole};
+use super::seal::Seal;
+use super::turns;
 use super::writer::Write;
-use crate::fit::{DatasetId, DatasetInfo, Event, EventId, EventKind, FitId, HistoryShape, Labels, Spec, Tenant};
+use crate::fit::{DatasetInfo, Event, EventId, EventKind, FitId, HistoryShape, Labels, Spec, Tenant};
 use crate::store::life::{Documents, KEY_LIFE, Life};
 use crate::store::{Counts, Created, IdempotencyKey, NewFit, StoreError, codec};
 
@@ -26,7 +29,10 @@ pub(super) struct Admission {
     shape_document: Vec<u8>,
     key: Option<IdempotencyKey>,
     created_at: Timestamp,
+    memory_bytes: u64,
+    columns_bytes: usize,
     queue_max: u64,
+    quota: u64,
 }
 
 /// Where the data of a fit to create is.
@@ -52,7 +58,10 @@ impl Admission {
             shape_document: codec::document("history description", &fit.shape)?,
             key: fit.idempotency.clone(),
             created_at: fit.created_at,
+            memory_bytes: fit.memory_bytes,
+            columns_bytes: codec::dataset_bytes(&fit.dataset.columns),
             queue_max: fit.queue_max,
+            quota: fit.quota,
         })
     }
 }
@@ -70,9 +79,15 @@ pub(super) fn create(write: &mut Write<'_>, new: &Admission, columns: Columns) -
     if queued >= new.queue_max {
         return Ok(Some(Created::QueueFull { queued }));
     }
+    let queued = turns::queued(connection, &new.tenant)?;
+    if queued >= new.quota {
+        return Ok(Some(Created::QuotaFull { queued }));
+    }
     let Some(dataset) = refer(write, new, columns)? else { return Ok(None) };
     let life = Life::new(new.created_at);
-    insert(connection, new, &life, dataset.id)?;
+    let (tenant, memory_bytes) = (new.tenant.clone(), new.memory_bytes);
+    let plain = Plain { id: new.id, tenant, dataset: dataset.id, memory_bytes, life };
+    plain.insert(connection, [&new.labels_document, &new.spec_document, &new.shape_document])?;
     rows::save_event(connection, new.id, Event { id: EventId::QUEUED, kind: EventKind::Queued, at: new.created_at })?;
     insert_labels(connection, new)?;
     insert_key(connection, new)?;
@@ -84,7 +99,7 @@ pub(super) fn create(write: &mut Write<'_>, new: &Admission, columns: Columns) -
         progress: None,
         outcome: None,
     };
-    Ok(Some(Created::New(life.record(new.id, new.tenant.clone(), documents))))
+    Ok(Some(Created::New(plain.life.record(new.id, plain.tenant, documents))))
 }
 
 /// What the key made, if it still counts.
@@ -94,16 +109,23 @@ pub(super) fn replay(
     key: &IdempotencyKey,
     now: Timestamp,
 ) -> Result<Option<Created>, StoreError> {
-    let mut statement = connection
-        .prepare_cached("SELECT fingerprint, fit FROM idempotency WHERE tenant = ?1 AND key = ?2 AND used_at > ?3")?;
-    let used = params![tenant.as_str(), key.key, nanoseconds(oldest_key(now))];
-    let found =
-        statement.query_row(used, |row| Ok((row.get::<_, [u8; 32]>(0)?, FitId::from_bytes(row.get(1)?)))).optional()?;
-    match found {
-        None => Ok(None),
-        Some((fingerprint, _)) if fingerprint != key.fingerprint => Ok(Some(Created::KeyReused)),
-        Some((_, fit)) => Ok(rows::load_record(connection, fit)?.map(Created::Replayed)),
+    let mut statement = connection.prepare_cached(
+        "SELECT fingerprint, fit, used_at, seal FROM idempotency WHERE tenant = ?1 AND key = ?2 AND used_at > ?3",
+    )?;
+    let mut found = statement.query(params![tenant.as_str(), key.key, nanoseconds(oldest_key(now))])?;
+    let Some(row) = found.next()? else { return Ok(None) };
+    let (fingerprint, fit): ([u8; 32], [u8; 16]) = (row.get(0)?, row.get(1)?);
+    let seal = key_seal(tenant.as_str(), &key.key, &fingerprint, &fit, row.get(2)?);
+    seal.check(row.get(3)?, "idempotency key")?;
+    if fingerprint != key.fingerprint {
+        return Ok(Some(Created::KeyReused));
     }
+    Ok(rows::load_record(connection, FitId::from_bytes(fit))?.map(Created::Replayed))
+}
+
+/// The checksum of a key's row.
+pub(super) fn key_seal(tenant: &str, key: &str, fingerprint: &[u8; 32], fit: &[u8; 16], used_at: i64) -> Seal {
+    Seal::new().text(tenant).text(key).bytes(fingerprint).bytes(fit).integer(used_at)
 }
 
 /// Whether this data is stored already.
@@ -113,9 +135,14 @@ pub(super) fn has_data(connection: &Connection, tenant: &Tenant, sha256: &str) -
 
 /// Removes the fit with all that belongs to it.
 pub(super) fn delete(write: &mut Write<'_>, tenant: &Tenant, id: FitId) -> Result<bool, StoreError> {
+    if rows::belongs(write.connection, tenant, id)? { remove(write, id) } else { Ok(false) }
+}
+
+/// Removes the fit, whoever it belongs to.
+pub(super) fn remove(write: &mut Write<'_>, id: FitId) -> Result<bool, StoreError> {
     let connection = write.connection;
-    let mut statement = connection.prepare_cached("DELETE FROM fit WHERE id = ?1 AND tenant = ?2 RETURNING dataset")?;
-    let mut deleted = statement.query(params![id.as_bytes(), tenant.as_str()])?;
+    let mut statement = connection.prepare_cached("DELETE FROM fit WHERE id = ?1 RETURNING dataset")?;
+    let mut deleted = statement.query([id.as_bytes()])?;
     let dataset = deleted.next()?.map(|row| rows::dataset_id(row, 0)).transpose()?;
     // The statement has to run to its end to be done.
     while deleted.next()?.is_some() {}
@@ -156,14 +183,17 @@ fn refer(write: &mut Write<'_>, new: &Admission, columns: Columns) -> Result<Opt
         connection.prepare_cached(more)?.execute([info.id.as_bytes()])?;
         return Ok(Some(info));
     }
-    let file = match &columns {
-        Columns::Inline(_) => None,
-        Columns::File(file) => Some(file.name()),
+    let (file, file_bytes) = match &columns {
+        Columns::Inline(_) => (None, 0),
+        Columns::File(file) => (Some(file.name()), new.columns_bytes),
         Columns::Stored => return Ok(None),
     };
-    let id = new.info.id;
-    let insert = "INSERT INTO dataset (id, tenant, sha256, refs, file, info) VALUES (?1, ?2, ?3, 1, ?4, ?5)";
-    let values = params![id.as_bytes(), new.tenant.as_str(), new.info.sha256, file, new.info_document];
+    let (id, tenant) = (new.info.id, new.tenant.as_str());
+    let seal = dataset_seal(id.as_bytes(), tenant, &new.info.sha256, file).number();
+    let insert = "INSERT INTO dataset (id, tenant, sha256, refs, file, info, file_bytes, seal)
+         VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7)";
+    let document = &new.info_document;
+    let values = params![id.as_bytes(), tenant, new.info.sha256, file, document, whole(file_bytes as u64), seal];
     connection.prepare_cached(insert)?.execute(values)?;
     match columns {
         Columns::Inline(bytes) => {
@@ -174,30 +204,6 @@ fn refer(write: &mut Write<'_>, new: &Admission, columns: Columns) -> Result<Opt
         Columns::Stored => {}
     }
     Ok(Some(new.info.clone()))
-}
-
-fn insert(connection: &Connection, new: &Admission, life: &Life, dataset: DatasetId) -> Result<(), StoreError> {
-    let mut statement = connection.prepare_cached(
-        "INSERT INTO fit (id, tenant, version, status, attempt, cancel_requested, created_at, lost_leases, last_event,
-             dataset, labels, spec, shape)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-    )?;
-    statement.execute(params![
-        new.id.as_bytes(),
-        new.tenant.as_str(),
-        whole(life.version),
-        life.status.as_str(),
-        life.attempt,
-        life.cancel_requested,
-        nanoseconds(life.created_at),
-        life.lost_leases,
-        whole(life.last_event.0),
-        dataset.as_bytes(),
-        new.labels_document,
-        new.spec_document,
-        new.shape_document,
-    ])?;
-    Ok(())
 }
 
 fn insert_labels(connection: &Connection, new: &Admission) -> Result<(), StoreError> {
@@ -214,16 +220,12 @@ fn insert_key(connection: &Connection, new: &Admission) -> Result<(), StoreError
     let Some(key) = &new.key else { return Ok(()) };
     let old = nanoseconds(oldest_key(new.created_at));
     connection.prepare_cached("DELETE FROM idempotency WHERE used_at <= ?1")?.execute([old])?;
+    let (tenant, used_at) = (new.tenant.as_str(), nanoseconds(new.created_at));
+    let seal = key_seal(tenant, &key.key, &key.fingerprint, new.id.as_bytes(), used_at).number();
     let mut statement = connection.prepare_cached(
-        "INSERT INTO idempotency (tenant, key, fingerprint, fit, used_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO idempotency (tenant, key, fingerprint, fit, used_at, seal) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
-    statement.execute(params![
-        new.tenant.as_str(),
-        key.key,
-        key.fingerprint,
-        new.id.as_bytes(),
-        nanoseconds(new.created_at)
-    ])?;
+    statement.execute(params![tenant, key.key, key.fingerprint, new.id.as_bytes(), used_at, seal])?;
     Ok(())
 }
 

@@ -30,14 +30,19 @@ pub(super) struct PendingFile {
 }
 
 impl Blobs {
+    /// The files of the store at `store`, as they are.
+    pub(super) fn at(store: &Path) -> Self {
+        Self { directory: door::beside(store, ".d") }
+    }
+
     /// The files of the store at `store`; those that are not `referenced` are removed.
     pub(super) fn open(store: &Path, referenced: &HashSet<String>) -> Result<Self, StoreError> {
-        let directory = door::beside(store, ".d");
-        if !directory.is_dir() {
-            fs::create_dir(&directory)?;
+        let blobs = Self::at(store);
+        if !blobs.directory.is_dir() {
+            fs::create_dir(&blobs.directory)?;
             door::sync_directory(door::directory_of(store))?;
         }
-        for entry in fs::read_dir(&directory)? {
+        for entry in fs::read_dir(&blobs.directory)? {
             let entry = entry?;
             let name = entry.file_name();
             let ours = Path::new(&name).extension().is_some_and(|kind| kind == "bin" || kind == "tmp");
@@ -45,7 +50,7 @@ impl Blobs {
                 fs::remove_file(entry.path())?;
             }
         }
-        Ok(Self { directory })
+        Ok(blobs)
     }
 
     /// Writes a dataset's file under a name that was never used, and returns when it is on stable storage. Blocks.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode};
 
-use super::schema;
+use super::{migrate, schema};
 use crate::failpoints;
 use crate::store::StoreError;
 
@@ -54,11 +54,29 @@ pub(super) fn directory_of(path: &Path) -> &Path {
 /// Makes a new store where there is none, and checks one that is there. Only under the lock.
 pub(super) fn prepare(store: &Path) -> Result<(), StoreError> {
     match fs::metadata(store) {
+        Err(error) if error.kind() == ErrorKind::NotFound => create(store),
+        _ => inspect(store),
+    }
+}
+
+/// Checks a store that has to be there.
+pub(super) fn inspect(store: &Path) -> Result<(), StoreError> {
+    match fs::metadata(store) {
         Ok(about) if about.is_file() => check_header(store, about.len()),
         Ok(_) => Err(unusable(store, "it is not a file")),
-        Err(error) if error.kind() == ErrorKind::NotFound => create(store),
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(unusable(store, "there is no such file")),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Refuses a store that has to be brought to this version first.
+pub(super) fn require_current(store: &Path, connection: &Connection) -> Result<(), StoreError> {
+    let version = connection.pragma_query_value(None, "user_version", |row| row.get::<_, i32>(0))?;
+    if version == schema::VERSION {
+        return Ok(());
+    }
+    let reason = format!("its version is {version}: start the service once to bring it to {}", schema::VERSION);
+    Err(unusable(store, &reason))
 }
 
 /// A connection to a prepared store.
@@ -131,7 +149,7 @@ fn check_identity(store: &Path, application: i32, version: i32) -> Result<(), St
         return Err(unusable(store, "it belongs to another program"));
     }
     match version {
-        schema::VERSION => Ok(()),
+        migrate::OLDEST..=schema::VERSION => Ok(()),
         newer if newer > schema::VERSION => {
             Err(unusable(store, &format!("its version is {newer}, this build knows {}", schema::VERSION)))
         }

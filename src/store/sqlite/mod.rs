@@ -1,44 +1,60 @@
 //! The embedded store: one SQLite file, one thread that writes, two that read. Callers encode and decode on their side;
 //! large datasets never pass through the writer.
 //!
-//! Beside the file at PATH stand `PATH.lock` (held while the store is open), `PATH.d` (large datasets) and SQLite's log.
+//! Beside the file at PATH stand `PATH.lock` (held while the store is open), `PATH.d` (large datasets), `PATH.ballast`
+//! (space for a full disk) and SQLite's log.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
 use self::admit::{Admission, Columns};
+use self::ballast::Ballast;
 use self::blobs::{Blobs, INLINE_BYTES_MAX};
-use self::claimed::StoredColumns;
+use self::claimed::{Next, StoredColumns};
 use self::door::Lock;
 use self::reader::Readers;
+use self::reads::Listed;
 use self::writer::Writer;
 use super::{
-    Claim, Counts, Created, Finish, Finished, Heartbeat, IdempotencyKey, Lease, ListQuery, NewFit, Page, Store,
-    StoreError, codec, series,
+    Ask, Claim, Counts, Created, Finish, Finished, Heartbeat, IdempotencyKey, Lease, ListQuery, NewFit, Page,
+    Retention, Store, StoreError, Trimmed, Turn, Waiting, codec, series,
 };
 use crate::descent::Dataset;
 use crate::failpoints;
 use crate::fit::{Event, EventId, FitId, FitRecord, HistoryBlock, Predictor, Tenant};
 
+mod door;
+mod migrate;
+mod schema;
+mod seal;
+
 mod admit;
+mod ballast;
 mod blobs;
 mod claimed;
-mod door;
 mod points;
-mod reader;
-mod reads;
+mod quarantine;
 mod rows;
-mod schema;
+mod trim;
+mod turns;
 mod work;
 mod writer;
 
+mod reader;
+mod reads;
+
+mod backup;
+mod check;
+
 #[cfg(test)]
 mod tests;
+
+pub(crate) use backup::backup;
+pub(crate) use check::check;
 
 const READERS: usize = 2;
 
@@ -61,15 +77,17 @@ impl SqliteStore {
         failpoints::reach("open.locked");
         door::prepare(path)?;
         let connection = door::connect(path)?;
+        migrate::migrate(path, &connection)?;
         let referenced = connection
             .prepare("SELECT file FROM dataset WHERE file IS NOT NULL")?
             .query_map([], |row| row.get(0))?
             .collect::<Result<HashSet<String>, _>>()?;
         let blobs = Blobs::open(path, &referenced)?;
+        let ballast = Ballast::take(path);
         failpoints::reach("open.swept");
         let readers = (0..READERS).map(|_| door::connect(path)).collect::<Result<_, _>>()?;
         let readers = Readers::start(readers)?;
-        let writer = Writer::start(connection, blobs.clone())?;
+        let writer = Writer::start(connection, blobs.clone(), ballast)?;
         Ok(Self { writer, readers, blobs, _lock: lock })
     }
 
@@ -82,7 +100,53 @@ impl SqliteStore {
             return Ok(Columns::Inline(encoded));
         }
         let blobs = self.blobs.clone();
-        blocking(move || blobs.write(&data)).await.map(Columns::File)
+        match blocking(move || blobs.write(&data)).await {
+            Err(StoreError::Io(error)) => {
+                tracing::error!(%error, "the store's disk failed a dataset's file");
+                self.writer.fail();
+                Err(StoreError::Broken)
+            }
+            written => written.map(Columns::File),
+        }
+    }
+
+    /// What `read` finds of the fit. If a record of it is damaged, the fit ends as that, and is read once more.
+    async fn read<T, F>(&self, id: FitId, read: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(&rusqlite::Connection) -> Result<T, StoreError> + Clone + Send + 'static,
+    {
+        let error = match self.readers.run(read.clone()).await {
+            Err(error) if error.damaged_record().is_some() => error,
+            found => return found,
+        };
+        self.quarantine(vec![(id, error.damaged_record().unwrap_or("fit"))]).await?;
+        self.readers.run(read).await
+    }
+
+    async fn quarantine(&self, damaged: Vec<(FitId, &'static str)>) -> Result<(), StoreError> {
+        let now = Timestamp::now();
+        let end = move |write: &mut writer::Write<'_>| {
+            damaged.iter().try_for_each(|(id, what)| quarantine::end(write.connection, *id, what, now))
+        };
+        self.writer.run(end).await
+    }
+
+    /// Puts a fit back whose data could not be read now; it is not the fit's fault.
+    async fn put_back(&self, record: &FitRecord, ask: &Ask) {
+        let beat = Heartbeat {
+            id: record.id,
+            attempt: record.attempt,
+            now: ask.now,
+            lease: ask.lease,
+            progress: None,
+            checkpoint: None,
+            history: None,
+        };
+        if let Err(error) = self.release(beat).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, fit = %record.id, "a fit that could not begin cannot be put back");
+        }
     }
 
     async fn columns(&self, stored: StoredColumns) -> Result<Dataset, StoreError> {
@@ -128,35 +192,52 @@ impl Store for SqliteStore {
 
     async fn fit(&self, tenant: &Tenant, id: FitId) -> Result<Option<FitRecord>, StoreError> {
         let tenant = tenant.clone();
-        self.readers.run(move |reader| reads::fit(reader, &tenant, id)).await
+        self.read(id, move |reader| reads::fit(reader, &tenant, id)).await
     }
 
     async fn list(&self, tenant: &Tenant, query: ListQuery) -> Result<Page, StoreError> {
-        let tenant = tenant.clone();
-        self.readers.run(move |reader| reads::list(reader, &tenant, &query)).await
+        loop {
+            let (tenant, query) = (tenant.clone(), query.clone());
+            match self.readers.run(move |reader| reads::list(reader, &tenant, &query)).await? {
+                Listed::Page(page) => return Ok(page),
+                // Each round ends some, so there is a last one.
+                Listed::Damaged(damaged) => self.quarantine(damaged).await?,
+            }
+        }
     }
 
-    async fn claim(&self, owner: &str, now: Timestamp, lease: Duration) -> Result<Option<Claim>, StoreError> {
+    async fn claim(&self, ask: &Ask) -> Result<Turn, StoreError> {
         loop {
-            let owner = owner.to_owned();
-            let Some(claimed) = self.writer.run(move |write| work::claim(write, &owner, now, lease)).await? else {
-                return Ok(None);
+            let asked = ask.clone();
+            let claimed = match self.writer.run(move |write| work::claim(write, &asked)).await? {
+                Next::Claimed(claimed) => claimed,
+                Next::TooLarge { memory_bytes } => return Ok(Turn::TooLarge { memory_bytes }),
+                Next::Nothing => return Ok(Turn::Nothing),
             };
             let (id, attempt) = (claimed.record.id, claimed.record.attempt);
             let error = match self.columns(claimed.columns).await {
                 Ok(dataset) => {
-                    return Ok(Some(Claim {
+                    return Ok(Turn::Claimed(Box::new(Claim {
                         record: claimed.record,
                         dataset: Arc::new(dataset),
                         checkpoint: claimed.checkpoint,
+                        memory_bytes: claimed.memory_bytes,
                         lease_until: claimed.lease_until,
-                    }));
+                    })));
                 }
                 Err(error) => error,
             };
-            let Some(what) = error.damaged_record() else { return Err(error) };
+            let Some(what) = error.damaged_record() else {
+                self.put_back(&claimed.record, ask).await;
+                return Err(error);
+            };
+            let now = ask.now;
             self.writer.run(move |write| work::quarantine(write, id, attempt, what, now)).await?;
         }
+    }
+
+    async fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {
+        self.readers.run(turns::waiting).await
     }
 
     async fn heartbeat(&self, beat: Heartbeat) -> Result<Lease, StoreError> {
@@ -176,17 +257,17 @@ impl Store for SqliteStore {
 
     async fn cancel(&self, tenant: &Tenant, id: FitId, now: Timestamp) -> Result<Option<FitRecord>, StoreError> {
         let tenant = tenant.clone();
-        self.writer.run(move |write| work::cancel(write, &tenant, id, now)).await
+        self.writer.free(move |write| work::cancel(write, &tenant, id, now)).await
     }
 
     async fn delete(&self, tenant: &Tenant, id: FitId) -> Result<bool, StoreError> {
         let tenant = tenant.clone();
-        self.writer.run(move |write| admit::delete(write, &tenant, id)).await
+        self.writer.free(move |write| admit::delete(write, &tenant, id)).await
     }
 
     async fn events(&self, tenant: &Tenant, id: FitId, after: EventId) -> Result<Vec<Event>, StoreError> {
         let tenant = tenant.clone();
-        self.readers.run(move |reader| reads::events(reader, &tenant, id, after)).await
+        self.read(id, move |reader| reads::events(reader, &tenant, id, after)).await
     }
 
     async fn history(&self, tenant: &Tenant, id: FitId, from: u64, to: u64) -> Result<HistoryBlock, StoreError> {
@@ -194,16 +275,20 @@ impl Store for SqliteStore {
         let select = move |reader: &_| {
             if rows::belongs(reader, &tenant, id)? { points::select(reader, id, from, to) } else { Ok(series::empty()) }
         };
-        self.readers.run(select).await
+        self.read(id, select).await
     }
 
     async fn predictor(&self, tenant: &Tenant, id: FitId) -> Result<Option<Predictor>, StoreError> {
         let tenant = tenant.clone();
-        self.readers.run(move |reader| reads::predictor(reader, &tenant, id)).await
+        self.read(id, move |reader| reads::predictor(reader, &tenant, id)).await
     }
 
     async fn recover(&self, now: Timestamp, all: bool, attempts_max: u32) -> Result<u64, StoreError> {
         self.writer.run(move |write| work::recover(write, now, all, attempts_max)).await
+    }
+
+    async fn trim(&self, retention: Retention) -> Result<Trimmed, StoreError> {
+        self.writer.free(move |write| trim::trim(write, &retention)).await
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {
@@ -213,6 +298,10 @@ impl Store for SqliteStore {
     async fn ready(&self) -> Result<(), StoreError> {
         let probe = "UPDATE probe SET writes = writes + 1";
         self.writer.run(move |write| Ok(write.connection.prepare_cached(probe)?.execute([]).map(drop)?)).await
+    }
+
+    async fn broken(&self) {
+        self.writer.broken().await;
     }
 
     async fn close(&self) -> Result<(), StoreError> {

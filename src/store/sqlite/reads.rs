@@ -12,8 +12,14 @@ pub(super) fn fit(connection: &Connection, tenant: &Tenant, id: FitId) -> Result
     if rows::belongs(connection, tenant, id)? { rows::load_record(connection, id) } else { Ok(None) }
 }
 
-/// Fits, newest first. One whose documents are damaged is left out, so that it does not hide the others.
-pub(super) fn list(connection: &Connection, tenant: &Tenant, query: &ListQuery) -> Result<Page, StoreError> {
+/// A page, or the fits on it that are damaged, each with what of it is.
+pub(super) enum Listed {
+    Page(Page),
+    Damaged(Vec<(FitId, &'static str)>),
+}
+
+/// Fits, newest first.
+pub(super) fn list(connection: &Connection, tenant: &Tenant, query: &ListQuery) -> Result<Listed, StoreError> {
     let mut sql = format!("{} WHERE f.tenant = ?", rows::select_records());
     let mut values = vec![Value::from(tenant.as_str().to_owned())];
     if let Some(status) = query.status {
@@ -36,20 +42,19 @@ pub(super) fn list(connection: &Connection, tenant: &Tenant, query: &ListQuery) 
 
     let mut statement = connection.prepare_cached(&sql)?;
     let mut found = statement.query(params_from_iter(values))?;
-    let mut fits = Vec::new();
+    let (mut fits, mut damaged) = (Vec::new(), Vec::new());
+    let mut has_more = false;
     while let Some(row) = found.next()? {
-        if fits.len() == query.limit {
-            return Ok(Page { fits, has_more: true });
+        if fits.len() + damaged.len() == query.limit {
+            has_more = true;
+            break;
         }
         match rows::record(row) {
             Ok(record) => fits.push(record),
-            Err(error) => match error.damaged_record() {
-                Some(what) => tracing::error!(what, "a stored record is damaged; the list leaves out its fit"),
-                None => return Err(error),
-            },
+            Err(error) => damaged.push((FitId::from_bytes(row.get(11)?), error.damaged_record().ok_or(error)?)),
         }
     }
-    Ok(Page { fits, has_more: false })
+    Ok(if damaged.is_empty() { Listed::Page(Page { fits, has_more }) } else { Listed::Damaged(damaged) })
 }
 
 /// The lifecycle events behind `after`.
@@ -62,12 +67,12 @@ pub(super) fn events(
     if !rows::belongs(connection, tenant, id)? {
         return Ok(Vec::new());
     }
-    let behind = "SELECT id, kind, at FROM event WHERE fit = ?1 AND id > ?2 ORDER BY id";
+    let behind = "SELECT id, kind, at, seal FROM event WHERE fit = ?1 AND id > ?2 ORDER BY id";
     let mut statement = connection.prepare_cached(behind)?;
     let mut found = statement.query(params![id.as_bytes(), whole(after.0)])?;
     let mut events = Vec::new();
     while let Some(row) = found.next()? {
-        events.push(rows::event(row)?);
+        events.push(rows::event(row, id)?);
     }
     Ok(events)
 }

@@ -9,12 +9,14 @@ use crate::store::StoreError;
 pub(super) const APPLICATION_ID: i32 = i32::from_be_bytes(*b"fitd");
 
 /// Grows with every change of the tables or of a stored form.
-pub(super) const VERSION: i32 = 3;
+pub(super) const VERSION: i32 = 4;
 
 /// Makes the tables in an empty file, whole or not at all.
 pub(super) fn create(connection: &Connection) -> Result<(), StoreError> {
+    // Has to come before the first table: with it, the file can give back pages that deletions have freed.
+    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     let identity = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};");
-    connection.execute_batch(&format!("BEGIN; {TABLES} {identity} COMMIT;"))?;
+    connection.execute_batch(&format!("BEGIN; {TABLES} {ADDED_IN_4} {identity} COMMIT;"))?;
     Ok(())
 }
 
@@ -25,12 +27,20 @@ pub(super) fn settle(connection: &Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
+    connection.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
 }
 
+/// What SQLite calls a file that gives back free pages when it is asked to.
+pub(super) const VACUUM_INCREMENTAL: i32 = 2;
+
+/// What the log keeps of the disk after it was folded into the file.
+const LOG_BYTES_MAX: i64 = 8 << 20;
+
 const TABLES: &str = "
--- Data is kept once a tenant and content. What was found damaged is no longer handed to new fits.
+-- A seal is the checksum of the row's plain columns. Data is kept once a tenant and content; what was found damaged is no
+-- longer handed to new fits.
 CREATE TABLE dataset (
     id BLOB NOT NULL PRIMARY KEY,
     tenant TEXT NOT NULL,
@@ -38,7 +48,9 @@ CREATE TABLE dataset (
     refs INTEGER NOT NULL CHECK (refs >= 0),
     damaged INTEGER NOT NULL DEFAULT 0,
     file TEXT,
-    info BLOB NOT NULL
+    info BLOB NOT NULL,
+    file_bytes INTEGER NOT NULL DEFAULT 0,
+    seal INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE UNIQUE INDEX dataset_identity ON dataset (tenant, sha256) WHERE damaged = 0;
 
@@ -67,12 +79,13 @@ CREATE TABLE fit (
     spec BLOB NOT NULL,
     shape BLOB NOT NULL,
     progress BLOB,
-    outcome BLOB
+    outcome BLOB,
+    memory_bytes INTEGER NOT NULL DEFAULT 0,
+    seal INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX fit_by_tenant ON fit (tenant, id);
 CREATE INDEX fit_by_status ON fit (tenant, status, id);
 CREATE INDEX fit_by_dataset ON fit (dataset);
-CREATE INDEX fit_queued ON fit (id) WHERE status = 'queued';
 CREATE INDEX fit_leased ON fit (lease_until) WHERE status = 'running';
 
 CREATE TABLE label (
@@ -89,6 +102,7 @@ CREATE TABLE event (
     id INTEGER NOT NULL,
     kind TEXT NOT NULL,
     at INTEGER NOT NULL,
+    seal INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (fit, id)
 ) STRICT, WITHOUT ROWID;
 
@@ -117,6 +131,7 @@ CREATE TABLE idempotency (
     fingerprint BLOB NOT NULL,
     fit BLOB NOT NULL REFERENCES fit (id) ON DELETE CASCADE,
     used_at INTEGER NOT NULL,
+    seal INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (tenant, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX idempotency_by_fit ON idempotency (fit);
@@ -125,18 +140,37 @@ CREATE INDEX idempotency_by_age ON idempotency (used_at);
 -- How many fits are in each state, so that admission does not count a queue of a hundred thousand.
 CREATE TABLE tally (status TEXT NOT NULL PRIMARY KEY, fits INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 INSERT INTO tally VALUES ('queued', 0), ('running', 0), ('succeeded', 0), ('failed', 0), ('cancelled', 0);
+-- Written to find out whether writing works.
+CREATE TABLE probe (writes INTEGER NOT NULL) STRICT;
+INSERT INTO probe VALUES (0);
+";
+
+/// What version 4 brought beside columns.
+pub(super) const ADDED_IN_4: &str = "
+CREATE INDEX dataset_files ON dataset (file_bytes) WHERE file IS NOT NULL;
+CREATE INDEX fit_queued ON fit (tenant, id) WHERE status = 'queued';
+CREATE INDEX fit_ended ON fit (finished_at) WHERE finished_at IS NOT NULL;
+
+-- Whose turn it is: how many fits of each tenant wait, and how many turns it has had, over its weight.
+CREATE TABLE turn (
+    tenant TEXT NOT NULL PRIMARY KEY,
+    queued INTEGER NOT NULL,
+    taken REAL NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+CREATE INDEX turn_waiting ON turn (taken) WHERE queued > 0;
+
 CREATE TRIGGER fit_added AFTER INSERT ON fit BEGIN
     UPDATE tally SET fits = fits + 1 WHERE status = new.status;
+    INSERT INTO turn (tenant, queued) VALUES (new.tenant, new.status = 'queued')
+        ON CONFLICT (tenant) DO UPDATE SET queued = queued + excluded.queued;
 END;
 CREATE TRIGGER fit_moved AFTER UPDATE OF status ON fit WHEN old.status <> new.status BEGIN
     UPDATE tally SET fits = fits - 1 WHERE status = old.status;
     UPDATE tally SET fits = fits + 1 WHERE status = new.status;
+    UPDATE turn SET queued = queued + (new.status = 'queued') - (old.status = 'queued') WHERE tenant = new.tenant;
 END;
 CREATE TRIGGER fit_removed AFTER DELETE ON fit BEGIN
     UPDATE tally SET fits = fits - 1 WHERE status = old.status;
+    UPDATE turn SET queued = queued - (old.status = 'queued') WHERE tenant = old.tenant;
 END;
-
--- Written to find out whether writing works.
-CREATE TABLE probe (writes INTEGER NOT NULL) STRICT;
-INSERT INTO probe VALUES (0);
 ";

@@ -138,6 +138,146 @@ async fn a_damaged_checkpoint_fails_its_fit_alone() {
 }
 
 #[tokio::test]
+async fn a_damaged_record_ends_its_fit_when_it_is_read_and_hides_no_other() {
+    for damage in [
+        "UPDATE fit SET spec = x'00'",
+        "UPDATE fit SET labels = x'00'",
+        "UPDATE fit SET outcome = x'00'",
+        "UPDATE fit SET attempt = attempt + 1",
+        "UPDATE fit SET status = 'failing'",
+        "UPDATE event SET at = at + 1",
+        "UPDATE dataset SET info = x'00'",
+    ] {
+        let (_directory, path) = place();
+        let store = open(&path).await.unwrap();
+        let bad = created(&store, small(1)).await;
+        let claim = claimed(&store, 1).await;
+        store.finish(end_of(&claim, 2)).await.unwrap();
+        let good = created(&store, small(2)).await;
+        drop(store);
+        let condition = match damage.split(' ').nth(1) {
+            Some("dataset") => format!("id = x'{}'", bad.dataset.id.to_string().replace('-', "")),
+            Some("event") => format!("fit = x'{}' AND kind = 'queued'", bad.id.to_string().replace('-', "")),
+            _ => format!("id = x'{}'", bad.id.to_string().replace('-', "")),
+        };
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        // The counts beside the fits are not what is damaged here.
+        let changed = connection.execute(&format!("{damage} WHERE {condition}"), []).unwrap();
+        assert_eq!(changed, 1, "{damage}");
+        drop(connection);
+        assert!(!crate::store::check(&path).unwrap().faults.is_empty(), "{damage}");
+
+        let store = open(&path).await.unwrap();
+        store.events(&bad.tenant, bad.id, EventId(0)).await.unwrap();
+        let page = store.list(&bad.tenant, ListQuery { limit: 9, ..ListQuery::default() }).await.unwrap();
+        assert_eq!(page.fits.iter().map(|fit| fit.id).collect::<Vec<_>>(), [good.id, bad.id], "{damage}");
+        let fit = store.fit(&bad.tenant, bad.id).await.unwrap().unwrap();
+        let Some(Outcome::Failed(error)) = &fit.outcome else { panic!("{damage}: {:?}", fit.status) };
+        assert_eq!(error.code, "corrupt", "{damage}");
+        let events = store.events(&bad.tenant, bad.id, EventId(0)).await.unwrap();
+        assert!(events.is_sorted_by(|a, b| a.id < b.id) && events.last().unwrap().kind.is_terminal(), "{damage}");
+        assert!(store.delete(&bad.tenant, bad.id).await.unwrap());
+        assert_eq!(claimed(&store, 3).await.record.id, good.id);
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_is_whole_has_no_faults_and_its_copy_is_the_same() {
+    let (directory, path) = place();
+    let store = open(&path).await.unwrap();
+    let large = created(&store, sized(1, 40_000)).await;
+    created(&store, small(2)).await;
+    let claim = claimed(&store, 1).await;
+    store.heartbeat(Heartbeat { checkpoint: Some(checkpoint(5)), ..beat_of(&claim, 2) }).await.unwrap();
+    // Beside the store in use.
+    let findings = crate::store::check(&path).unwrap();
+    assert_eq!((findings.fits, findings.datasets, findings.faults), (2, 2, Vec::new()));
+    let copy = directory.path().join("copy.db");
+    crate::store::backup(&path, &copy).unwrap();
+    assert!(matches!(crate::store::backup(&path, &copy), Err(StoreError::Io(_))), "nothing is overwritten");
+    store.delete(&large.tenant, large.id).await.unwrap();
+    drop(store);
+    assert_eq!(crate::store::check(&copy).unwrap().faults, Vec::<String>::new());
+    let copied = open(&copy).await.unwrap();
+    assert_eq!(copied.recover(at(3), true, 3).await.unwrap(), 1);
+    assert_eq!(claimed(&copied, 4).await.dataset.rows(), 40_000);
+    assert!(!directory.path().join("copy.db.draft").exists());
+}
+
+#[tokio::test]
+async fn a_look_at_everything_finds_every_kind_of_damage() {
+    let (_directory, path) = place();
+    let store = open(&path).await.unwrap();
+    let large = created(&store, sized(1, 40_000)).await;
+    let key = IdempotencyKey { key: "k".into(), fingerprint: [1; 32] };
+    created(&store, NewFit { idempotency: Some(key), ..small(2) }).await;
+    let claim = claimed(&store, 1).await;
+    let mut block = crate::fit::HistoryBlock::new(0, 1);
+    (0..3).for_each(|iteration| block.push(iteration, 1.0, 0.0, &[]));
+    let beat = Heartbeat { checkpoint: Some(checkpoint(2)), history: Some(block), ..beat_of(&claim, 2) };
+    store.heartbeat(beat).await.unwrap();
+    drop(store);
+    let whole = fs::read(&path).unwrap();
+    for damage in [
+        "UPDATE checkpoint SET state = x'00'",
+        "UPDATE history SET points = x'00'",
+        "UPDATE history SET last = last + 1",
+        "UPDATE dataset SET sha256 = 'other' WHERE file IS NULL",
+        "UPDATE dataset SET refs = refs + 1",
+        "UPDATE dataset_inline SET columns = x'00'",
+        "UPDATE idempotency SET fingerprint = zeroblob(32)",
+        "UPDATE tally SET fits = fits + 1 WHERE status = 'queued'",
+        "UPDATE turn SET queued = queued + 1",
+        "DELETE FROM event WHERE kind = 'queued'",
+        "INSERT INTO label SELECT tenant, 'k', 'v', id FROM fit",
+        "PRAGMA foreign_keys = OFF; DELETE FROM dataset",
+    ] {
+        rusqlite::Connection::open(&path).unwrap().execute_batch(damage).unwrap();
+        assert!(!crate::store::check(&path).unwrap().faults.is_empty(), "{damage}");
+        for left in ["-wal", "-shm"] {
+            let _ = fs::remove_file(door::beside(&path, left));
+        }
+        fs::write(&path, &whole).unwrap();
+    }
+    assert_eq!(crate::store::check(&path).unwrap().faults, Vec::<String>::new());
+    fs::remove_file(&data_files(&path)[0]).unwrap();
+    let faults = crate::store::check(&path).unwrap().faults;
+    assert!(faults.len() == 1 && faults[0].contains(&large.dataset.id.to_string()), "{faults:?}");
+}
+
+#[tokio::test]
+async fn the_file_gives_back_what_deletions_leave() {
+    let (_directory, path) = place();
+    let store = open(&path).await.unwrap();
+    let mut ids = Vec::new();
+    for seed in 0..60 {
+        // Just below what goes to a file of its own.
+        created(&store, sized(seed, 16_000)).await;
+        let claim = claimed(&store, 1).await;
+        store.finish(end_of(&claim, 2)).await.unwrap();
+        ids.push(claim.record.id);
+    }
+    let full = store.trim(Retention { ended_before: at(0), bytes_max: None, batch: 100 }).await.unwrap();
+    assert!(full.removed.is_empty() && full.bytes > 60 * 250_000);
+    let most = full.bytes / 4;
+    let mut removed = Vec::new();
+    loop {
+        let trimmed = store.trim(Retention { ended_before: at(0), bytes_max: Some(most), batch: 10 }).await.unwrap();
+        assert!(trimmed.removed.len() <= 10);
+        removed.extend(trimmed.removed);
+        if !trimmed.more {
+            assert!(trimmed.bytes <= most);
+            break;
+        }
+    }
+    assert_eq!(removed, ids[..removed.len()], "the oldest went first");
+    assert!(removed.len() < 60);
+    store.close().await.unwrap();
+    let size = fs::metadata(&path).unwrap().len();
+    assert!(size < full.bytes / 2, "the file still has {size} of {} bytes", full.bytes);
+}
+
+#[tokio::test]
 async fn a_failing_command_fails_alone() {
     let (_directory, path) = place();
     let store = open(&path).await.unwrap();

@@ -4,14 +4,15 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
-use super::rows::{self, nanoseconds};
+use super::claimed::{Claimed, Next};
+use super::rows::{self, Plain, nanoseconds};
 use super::writer::Write;
-use super::{claimed::Claimed, points};
+use super::{points, quarantine, turns};
 use crate::fit::{EventId, FitId, FitRecord, HistoryBlock, Outcome, Progress, Tenant};
-use crate::store::life::{Cancelled, Life};
-use crate::store::{Finish, Finished, Heartbeat, Lease, StoreError, codec};
+use crate::store::life::Cancelled;
+use crate::store::{Ask, Finish, Finished, Heartbeat, Lease, StoreError, codec};
 
 /// What a worker brings, encoded before the writer's turn.
 pub(super) struct Brought {
@@ -81,31 +82,35 @@ impl End {
     }
 }
 
-/// Hands out the oldest queued fit. One whose stored form is damaged ends here, and the next one is taken.
-pub(super) fn claim(
-    write: &Write<'_>,
-    owner: &str,
-    now: Timestamp,
-    lease: Duration,
-) -> Result<Option<Claimed>, StoreError> {
+/// Hands out the fit whose turn it is. One whose stored form is damaged ends here, and the next one is taken.
+pub(super) fn claim(write: &Write<'_>, ask: &Ask) -> Result<Next, StoreError> {
     let connection = write.connection;
-    while let Some(id) = oldest_queued(connection)? {
-        let mut life = known(connection, id)?;
-        let started = life.claim(owner, now, lease);
-        rows::save(connection, id, &life)?;
-        rows::save_event(connection, id, started)?;
-        match Claimed::load(connection, id, life.lease_until.unwrap_or(now)) {
-            Ok(claimed) => return Ok(Some(claimed)),
+    while let Some(turn) = turns::next(connection, &ask.weights)? {
+        match begin(connection, &turn, ask) {
+            Ok(next) => return Ok(next),
             Err(error) => match error.damaged_record() {
-                Some(what) => end_damaged(connection, id, &mut life, what, now)?,
+                Some(what) => quarantine::end(connection, turn.fit, what, ask.now)?,
                 None => return Err(error),
             },
         }
     }
-    Ok(None)
+    Ok(Next::Nothing)
 }
 
-/// Ends a fit that this attempt could not begin because its stored data is damaged. New fits do not get this data.
+fn begin(connection: &Connection, turn: &turns::Chosen, ask: &Ask) -> Result<Next, StoreError> {
+    let mut plain = known(connection, turn.fit)?;
+    if ask.has_to_wait(plain.memory_bytes) {
+        return Ok(Next::TooLarge { memory_bytes: plain.memory_bytes });
+    }
+    let started = plain.life.claim(&ask.owner, ask.now, ask.lease);
+    plain.save(connection)?;
+    rows::save_event(connection, turn.fit, started)?;
+    turns::take(connection, turn)?;
+    Claimed::load(connection, &plain, plain.life.lease_until.unwrap_or(ask.now))
+        .map(|claimed| Next::Claimed(Box::new(claimed)))
+}
+
+/// Ends a fit that this attempt could not begin because its stored data is damaged.
 pub(super) fn quarantine(
     write: &Write<'_>,
     id: FitId,
@@ -113,8 +118,8 @@ pub(super) fn quarantine(
     what: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    match rows::load(write.connection, id)? {
-        Some(mut life) if life.held_by(attempt) => end_damaged(write.connection, id, &mut life, what, now),
+    match held(write.connection, id, now)? {
+        Some(plain) if plain.life.held_by(attempt) => quarantine::end(write.connection, id, what, now),
         _ => Ok(()),
     }
 }
@@ -122,10 +127,10 @@ pub(super) fn quarantine(
 /// Extends the lease and stores what the worker brings.
 pub(super) fn heartbeat(write: &Write<'_>, beat: &Beat) -> Result<Lease, StoreError> {
     let connection = write.connection;
-    let Some(mut life) = rows::load(connection, beat.id)? else { return Ok(Lease::Lost) };
-    let lease = life.beat(beat.attempt, beat.now, beat.lease, beat.brought.progress.is_some());
+    let Some(mut plain) = held(connection, beat.id, beat.now)? else { return Ok(Lease::Lost) };
+    let lease = plain.life.beat(beat.attempt, beat.now, beat.lease, beat.brought.progress.is_some());
     if lease != Lease::Lost {
-        rows::save(connection, beat.id, &life)?;
+        plain.save(connection)?;
         beat.brought.store(connection, beat.id)?;
     }
     Ok(lease)
@@ -134,10 +139,10 @@ pub(super) fn heartbeat(write: &Write<'_>, beat: &Beat) -> Result<Lease, StoreEr
 /// Puts a fit back with what the worker brings.
 pub(super) fn release(write: &Write<'_>, beat: &Beat) -> Result<Lease, StoreError> {
     let connection = write.connection;
-    let Some(mut life) = rows::load(connection, beat.id)? else { return Ok(Lease::Lost) };
-    let (lease, ending) = life.release(beat.attempt, beat.now);
+    let Some(mut plain) = held(connection, beat.id, beat.now)? else { return Ok(Lease::Lost) };
+    let (lease, ending) = plain.life.release(beat.attempt, beat.now);
     if lease != Lease::Lost {
-        rows::save(connection, beat.id, &life)?;
+        plain.save(connection)?;
         beat.brought.store(connection, beat.id)?;
     }
     if let Some(ending) = ending {
@@ -149,11 +154,11 @@ pub(super) fn release(write: &Write<'_>, beat: &Beat) -> Result<Lease, StoreErro
 /// Makes a fit terminal.
 pub(super) fn finish(write: &Write<'_>, end: &End) -> Result<Finished, StoreError> {
     let connection = write.connection;
-    let Some(mut life) = rows::load(connection, end.id)? else { return Ok(Finished::Stale) };
-    let Some(ending) = life.finish(end.attempt, end.now, end.event, &end.outcome) else {
+    let Some(mut plain) = held(connection, end.id, end.now)? else { return Ok(Finished::Stale) };
+    let Some(ending) = plain.life.finish(end.attempt, end.now, end.event, &end.outcome) else {
         return Ok(Finished::Stale);
     };
-    rows::save(connection, end.id, &life)?;
+    plain.save(connection)?;
     end.brought.store(connection, end.id)?;
     rows::save_ending(connection, end.id, &ending)?;
     if let Some(predictor) = end.predictor.as_ref().filter(|_| ending.outcome.result().is_some()) {
@@ -174,12 +179,12 @@ pub(super) fn cancel(
     if !rows::belongs(connection, tenant, id)? {
         return Ok(None);
     }
-    let mut life = known(connection, id)?;
-    match life.cancel(now) {
+    let Some(mut plain) = held(connection, id, now)? else { return rows::load_record(connection, id) };
+    match plain.life.cancel(now) {
         Cancelled::Unchanged => {}
-        Cancelled::Marked => rows::save(connection, id, &life)?,
+        Cancelled::Marked => plain.save(connection)?,
         Cancelled::Ended(ending) => {
-            rows::save(connection, id, &life)?;
+            plain.save(connection)?;
             rows::save_ending(connection, id, &ending)?;
         }
     }
@@ -196,9 +201,9 @@ pub(super) fn recover(write: &Write<'_>, now: Timestamp, all: bool, attempts_max
         statement.query_map(params![all, nanoseconds(now)], |row| row.get(0))?.collect::<Result<_, _>>()?;
     for &bytes in &ids {
         let id = FitId::from_bytes(bytes);
-        let mut life = known(connection, id)?;
-        let ending = life.lose(now, attempts_max);
-        rows::save(connection, id, &life)?;
+        let Some(mut plain) = held(connection, id, now)? else { continue };
+        let ending = plain.life.lose(now, attempts_max);
+        plain.save(connection)?;
         if let Some(ending) = ending {
             rows::save_ending(connection, id, &ending)?;
         }
@@ -206,29 +211,18 @@ pub(super) fn recover(write: &Write<'_>, now: Timestamp, all: bool, attempts_max
     Ok(ids.len() as u64)
 }
 
-fn oldest_queued(connection: &Connection) -> Result<Option<FitId>, StoreError> {
-    let mut statement = connection.prepare_cached("SELECT id FROM fit WHERE status = 'queued' ORDER BY id LIMIT 1")?;
-    Ok(statement.query_row([], |row| row.get(0)).optional()?.map(FitId::from_bytes))
-}
-
 /// A fit that the same transaction has just seen.
-fn known(connection: &Connection, id: FitId) -> Result<Life, StoreError> {
+fn known(connection: &Connection, id: FitId) -> Result<Plain, StoreError> {
     rows::load(connection, id)?.ok_or(StoreError::Corrupt { what: "fit" })
 }
 
-fn end_damaged(
-    connection: &Connection,
-    id: FitId,
-    life: &mut Life,
-    what: &str,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    tracing::error!(fit = %id, what, "a stored record is damaged; its fit fails");
-    if what == "dataset" {
-        let mark = "UPDATE dataset SET damaged = 1 WHERE id = (SELECT dataset FROM fit WHERE id = ?1)";
-        connection.prepare_cached(mark)?.execute([id.as_bytes()])?;
+/// The fit, unless it is gone. One whose columns are damaged ends here, and is as good as gone.
+fn held(connection: &Connection, id: FitId, now: Timestamp) -> Result<Option<Plain>, StoreError> {
+    match rows::load(connection, id) {
+        Err(error) if error.damaged_record().is_some() => {
+            quarantine::end(connection, id, error.damaged_record().unwrap_or("fit"), now)?;
+            Ok(None)
+        }
+        found => found,
     }
-    let ending = life.quarantine(now, what);
-    rows::save(connection, id, life)?;
-    rows::save_ending(connection, id, &ending)
 }

@@ -3,12 +3,17 @@
 //! before the commit.
 //!
 //! A command that was handed over runs to its end, whether or not its caller still waits.
+//!
+//! When the disk is full, commands that free space go on with what the ballast gave back, and the others are refused at
+//! once, until the ballast can be set aside again. When a write or a sync fails for any other reason, nothing more is
+//! taken: what a failed sync has left on the disk is known after a new start alone.
 
 use std::thread::JoinHandle;
 
-use rusqlite::Connection;
-use tokio::sync::{mpsc, oneshot};
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::{mpsc, oneshot, watch};
 
+use super::ballast::Ballast;
 use super::blobs::{Blobs, PendingFile};
 use crate::failpoints;
 use crate::store::StoreError;
@@ -20,7 +25,13 @@ const BATCH_MAX: usize = 256;
 const QUEUE_MAX: usize = 1024;
 
 type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
-type Command = Box<dyn FnOnce(Result<(&Connection, &mut Files), StoreError>) -> Answer + Send>;
+type Work = Box<dyn FnOnce(Result<(&Connection, &mut Files), StoreError>) -> Answer + Send>;
+
+/// A write with what it does to a disk that is full.
+struct Command {
+    frees: bool,
+    work: Work,
+}
 
 enum Message {
     Run(Command),
@@ -34,6 +45,8 @@ struct Files {
     obsolete: Vec<String>,
     /// Whether a command found the disk full: SQLite then gives up the whole transaction without saying why.
     full: bool,
+    /// Whether the disk failed a command.
+    failed: bool,
 }
 
 /// One command's view of the transaction.
@@ -58,15 +71,24 @@ impl Write<'_> {
 pub(super) struct Writer {
     commands: Option<mpsc::Sender<Message>>,
     thread: Option<JoinHandle<()>>,
+    broken: watch::Sender<bool>,
+}
+
+/// What the thread works with.
+struct Desk {
+    connection: Connection,
+    blobs: Blobs,
+    ballast: Ballast,
+    broken: watch::Sender<bool>,
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, blobs: Blobs) -> Result<Self, StoreError> {
+    pub(super) fn start(connection: Connection, blobs: Blobs, ballast: Ballast) -> Result<Self, StoreError> {
         let (commands, queue) = mpsc::channel(QUEUE_MAX);
-        let thread = std::thread::Builder::new()
-            .name("store-writer".to_owned())
-            .spawn(move || serve(queue, &connection, &blobs))?;
-        Ok(Self { commands: Some(commands), thread: Some(thread) })
+        let broken = watch::Sender::new(false);
+        let mut desk = Desk { connection, blobs, ballast, broken: broken.clone() };
+        let thread = std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || desk.serve(queue))?;
+        Ok(Self { commands: Some(commands), thread: Some(thread), broken })
     }
 
     /// Runs `command` in the next transaction and answers when that is on stable storage.
@@ -75,8 +97,39 @@ impl Writer {
         T: Send + 'static,
         F: FnOnce(&mut Write<'_>) -> Result<T, StoreError> + Send + 'static,
     {
+        self.hand_over(false, command).await
+    }
+
+    /// The same for a command that frees space: on a full disk it is tried once more with the room of the ballast.
+    pub(super) async fn free<T, F>(&self, command: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Write<'_>) -> Result<T, StoreError> + Clone + Send + 'static,
+    {
+        match self.hand_over(true, command.clone()).await {
+            Err(StoreError::Full) => self.hand_over(true, command).await,
+            outcome => outcome,
+        }
+    }
+
+    /// The disk failed beside the writer's own writes.
+    pub(super) fn fail(&self) {
+        self.broken.send_replace(true);
+    }
+
+    /// Returns when the disk has failed.
+    pub(super) async fn broken(&self) {
+        // The sender is ours, so the only end of the wait is the failure.
+        let _ = self.broken.subscribe().wait_for(|broken| *broken).await;
+    }
+
+    async fn hand_over<T, F>(&self, frees: bool, command: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Write<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
         let (reply, answered) = oneshot::channel();
-        let command: Command = Box::new(move |turn| {
+        let work: Work = Box::new(move |turn| {
             let outcome = turn.and_then(|(connection, files)| in_savepoint(connection, files, command));
             Box::new(move |committed| {
                 // A caller that is gone does not need the answer.
@@ -84,7 +137,7 @@ impl Writer {
             })
         });
         let commands = self.commands.as_ref().ok_or(StoreError::Closed)?;
-        commands.send(Message::Run(command)).await.map_err(|_| StoreError::Closed)?;
+        commands.send(Message::Run(Command { frees, work })).await.map_err(|_| StoreError::Closed)?;
         answered.await.map_err(|_| StoreError::Closed)?
     }
 
@@ -110,77 +163,141 @@ impl Drop for Writer {
     }
 }
 
-fn serve(mut queue: mpsc::Receiver<Message>, connection: &Connection, blobs: &Blobs) {
-    while let Some(first) = queue.blocking_recv() {
-        let mut messages = vec![first];
-        while messages.len() < BATCH_MAX
-            && let Ok(message) = queue.try_recv()
-        {
-            messages.push(message);
-        }
-        let mut commands = Vec::new();
-        let mut closing = Vec::new();
-        for message in messages {
-            match message {
-                Message::Run(command) => commands.push(command),
-                Message::Close(reply) => closing.push(reply),
+impl Desk {
+    fn serve(&mut self, mut queue: mpsc::Receiver<Message>) {
+        while let Some(first) = queue.blocking_recv() {
+            let mut messages = vec![first];
+            while messages.len() < BATCH_MAX
+                && let Ok(message) = queue.try_recv()
+            {
+                messages.push(message);
+            }
+            let mut commands = Vec::new();
+            let mut closing = Vec::new();
+            for message in messages {
+                match message {
+                    Message::Run(command) => commands.push(command),
+                    Message::Close(reply) => closing.push(reply),
+                }
+            }
+            self.run(commands);
+            if !closing.is_empty() {
+                queue.close();
+                let mut folded = self.fold();
+                for reply in closing {
+                    let _ = reply.send(std::mem::replace(&mut folded, Ok(())));
+                }
+                return;
             }
         }
-        let mut commands = commands.into_iter().peekable();
-        while commands.peek().is_some() {
-            transact(&mut commands, connection, blobs);
-        }
-        if !closing.is_empty() {
-            queue.close();
-            let mut folded =
-                connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(StoreError::from);
-            for reply in closing {
-                let _ = reply.send(std::mem::replace(&mut folded, Ok(())));
+    }
+
+    fn run(&mut self, commands: Vec<Command>) {
+        let is_full = !self.ballast.is_held();
+        let mut works = Vec::with_capacity(commands.len());
+        for command in commands {
+            if is_full && !command.frees {
+                (command.work)(Err(StoreError::Full))(Ok(()));
+            } else {
+                works.push(command.work);
             }
-            return;
         }
+        let mut works = works.into_iter().peekable();
+        while works.peek().is_some() {
+            if *self.broken.borrow() {
+                works.by_ref().for_each(|work| work(Err(StoreError::Broken))(Ok(())));
+            } else {
+                self.transact(&mut works);
+            }
+        }
+    }
+
+    /// Folds the log into the file, as the last thing.
+    fn fold(&self) -> Result<(), StoreError> {
+        if *self.broken.borrow() {
+            return Err(StoreError::Broken);
+        }
+        Ok(self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
+    }
+
+    /// Runs commands in one transaction and answers them. Where SQLite itself gives the transaction up (a full disk), it
+    /// ends early, and the commands that are left go into another one.
+    fn transact(&mut self, works: &mut impl Iterator<Item = Work>) {
+        let connection = &self.connection;
+        if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
+            let answers = works.map(|work| work(Err(again(&error)))).collect();
+            return self.refuse(answers, &error, false);
+        }
+        failpoints::reach("store.begun");
+        let mut answers = Vec::new();
+        let mut files = Files::default();
+        for work in works {
+            answers.push(work(Ok((connection, &mut files))));
+            if connection.is_autocommit() {
+                break;
+            }
+        }
+        if files.failed {
+            files.kept.into_iter().for_each(PendingFile::keep);
+            return self.give_up(answers);
+        }
+        failpoints::reach("store.ran");
+        match connection.execute_batch("COMMIT") {
+            Ok(()) => {
+                failpoints::reach("store.committed");
+                files.kept.into_iter().for_each(PendingFile::keep);
+                answers.into_iter().for_each(|answer| answer(Ok(())));
+                failpoints::reach("store.answered");
+                files.obsolete.iter().for_each(|file| self.blobs.remove(file));
+                if files.full {
+                    self.ballast.give();
+                }
+            }
+            Err(error) => {
+                if !connection.is_autocommit()
+                    && let Err(error) = connection.execute_batch("ROLLBACK")
+                {
+                    tracing::error!(%error, "a failed transaction cannot be rolled back");
+                }
+                // Whether a failed commit reached the disk is not known: what is not referenced is removed at the next
+                // start.
+                files.kept.into_iter().for_each(PendingFile::keep);
+                self.refuse(answers, &error, files.full);
+            }
+        }
+    }
+
+    /// Answers commands whose transaction failed, and sees what that says of the disk.
+    fn refuse(&mut self, answers: Vec<Answer>, error: &rusqlite::Error, full: bool) {
+        match again(error) {
+            error if is_disk_failure(&error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "the store's disk failed a write");
+                self.give_up(answers);
+            }
+            first => {
+                let full = full || matches!(first, StoreError::Full);
+                if full {
+                    self.ballast.give();
+                }
+                for answer in answers {
+                    answer(Err(if full { StoreError::Full } else { again(error) }));
+                }
+            }
+        }
+    }
+
+    fn give_up(&self, answers: Vec<Answer>) {
+        self.broken.send_replace(true);
+        answers.into_iter().for_each(|answer| answer(Err(StoreError::Broken)));
     }
 }
 
-/// Runs the commands in one transaction and answers them. Where SQLite itself gives the transaction up (a full disk), it
-/// ends early, and the commands that are left go into another one.
-fn transact(commands: &mut impl Iterator<Item = Command>, connection: &Connection, blobs: &Blobs) {
-    if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
-        for command in commands {
-            command(Err(again(&error)))(Ok(()));
-        }
-        return;
-    }
-    failpoints::reach("store.begun");
-    let mut answers = Vec::new();
-    let mut files = Files::default();
-    for command in commands {
-        answers.push(command(Ok((connection, &mut files))));
-        if connection.is_autocommit() {
-            break;
-        }
-    }
-    failpoints::reach("store.ran");
-    match connection.execute_batch("COMMIT") {
-        Ok(()) => {
-            failpoints::reach("store.committed");
-            files.kept.into_iter().for_each(PendingFile::keep);
-            answers.into_iter().for_each(|answer| answer(Ok(())));
-            failpoints::reach("store.answered");
-            files.obsolete.iter().for_each(|file| blobs.remove(file));
-        }
-        Err(error) => {
-            if !connection.is_autocommit()
-                && let Err(error) = connection.execute_batch("ROLLBACK")
-            {
-                tracing::error!(%error, "a failed transaction cannot be rolled back");
-            }
-            // Whether a failed commit reached the disk is not known: what is not referenced is removed at the next start.
-            files.kept.into_iter().for_each(PendingFile::keep);
-            for answer in answers {
-                answer(Err(if files.full { StoreError::Full } else { again(&error) }));
-            }
-        }
+/// Whether the error says that the disk cannot be trusted any more.
+fn is_disk_failure(error: &StoreError) -> bool {
+    match error {
+        StoreError::Sqlite(error) => error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure),
+        StoreError::Io(_) => true,
+        _ => false,
     }
 }
 
@@ -201,6 +318,7 @@ fn in_savepoint<T>(
         }
         Err(error) => {
             files.full |= matches!(error, StoreError::Full);
+            files.failed |= is_disk_failure(&error);
             if !connection.is_autocommit() {
                 connection.execute_batch("ROLLBACK TO command; RELEASE command")?;
             }

@@ -1,0 +1,79 @@
+//! Keeps the store within its bounds: finished fits go, the oldest first, and the file gives back what they leave.
+
+use rusqlite::{Connection, params};
+
+use super::admit;
+use super::rows::{nanoseconds, natural, whole};
+use super::writer::Write;
+use crate::fit::FitId;
+use crate::store::{Retention, StoreError, Trimmed};
+
+/// Free pages that the file keeps for what comes, at least; beyond that, a tenth of its pages.
+const FREE_PAGES_KEPT: u64 = 256;
+/// Pages that one transaction gives back at most: 4 MiB, so that other writes go on.
+const PAGES_AT_ONCE: u64 = 1024;
+
+/// Removes finished fits that are too old, or too many for the size.
+pub(super) fn trim(write: &mut Write<'_>, retention: &Retention) -> Result<Trimmed, StoreError> {
+    let mut trimmed = Trimmed::default();
+    let before = nanoseconds(retention.ended_before);
+    for id in oldest(write.connection, before, retention.batch)? {
+        admit::remove(write, id)?;
+        trimmed.removed.push(id);
+    }
+    trimmed.bytes = bytes(write.connection)?;
+    while let Some(bytes_max) = retention.bytes_max
+        && trimmed.bytes > bytes_max
+        && trimmed.removed.len() < retention.batch
+    {
+        let Some(&id) = oldest(write.connection, i64::MAX, 1)?.first() else { break };
+        admit::remove(write, id)?;
+        trimmed.removed.push(id);
+        trimmed.bytes = bytes(write.connection)?;
+    }
+    trimmed.more = trimmed.removed.len() >= retention.batch;
+    trimmed.more |= give_back(write.connection)?;
+    Ok(trimmed)
+}
+
+/// Content and data files, without what is free in the file.
+pub(super) fn bytes(connection: &Connection) -> Result<u64, StoreError> {
+    let (pages, free) = pages(connection)?;
+    let page_bytes = pragma(connection, "page_size")?;
+    let files = "SELECT coalesce(sum(file_bytes), 0) FROM dataset WHERE file IS NOT NULL";
+    let mut statement = connection.prepare_cached(files)?;
+    let mut found = statement.query([])?;
+    let files = found.next()?.map_or(Ok(0), |row| natural(row, 0))?;
+    Ok((pages - free) * page_bytes + files)
+}
+
+fn oldest(connection: &Connection, before: i64, count: usize) -> Result<Vec<FitId>, StoreError> {
+    let oldest = "SELECT id FROM fit WHERE finished_at IS NOT NULL AND finished_at < ?1 ORDER BY finished_at LIMIT ?2";
+    let mut statement = connection.prepare_cached(oldest)?;
+    let found = statement.query_map(params![before, whole(count as u64)], |row| row.get(0).map(FitId::from_bytes))?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
+/// Gives free pages at the end of the file back to the disk. Whether there are more.
+fn give_back(connection: &Connection) -> Result<bool, StoreError> {
+    let (pages, free) = pages(connection)?;
+    let kept = FREE_PAGES_KEPT.max(pages / 10);
+    let surplus = free.saturating_sub(kept);
+    if surplus == 0 {
+        return Ok(false);
+    }
+    // A row for each page, so the statement has to run to its end.
+    let mut statement = connection.prepare(&format!("PRAGMA incremental_vacuum({})", surplus.min(PAGES_AT_ONCE)))?;
+    let mut pages = statement.query([])?;
+    while pages.next()?.is_some() {}
+    Ok(surplus > PAGES_AT_ONCE)
+}
+
+fn pages(connection: &Connection) -> Result<(u64, u64), StoreError> {
+    let (pages, free) = (pragma(connection, "page_count")?, pragma(connection, "freelist_count")?);
+    Ok((pages, free.min(pages)))
+}
+
+fn pragma(connection: &Connection, name: &str) -> Result<u64, StoreError> {
+    Ok(connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0))?.unsigned_abs())
+}
