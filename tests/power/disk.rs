@@ -6,6 +6,7 @@
 //! the changes after the directory's last sync survives, whatever became of the data. A failed sync makes durable nothing
 //! that was written before it, also if a later one succeeds: the system has forgotten those pages.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use crate::trace::Call;
@@ -99,10 +100,10 @@ pub(crate) struct Disk<'t> {
 }
 
 /// A file as a power cut leaves it.
-pub(crate) struct Left {
+pub(crate) struct Left<'d> {
     pub(crate) path: String,
     pub(crate) node: Node,
-    pub(crate) data: Vec<u8>,
+    pub(crate) data: Cow<'d, [u8]>,
     /// Whether every byte of it is durable.
     pub(crate) settled: bool,
 }
@@ -224,7 +225,7 @@ impl<'t> Disk<'t> {
     }
 
     /// What a power cut now leaves: directories, outer ones first, and files.
-    pub(crate) fn cut(&self, fates: &mut dyn Fates) -> (Vec<String>, Vec<Left>) {
+    pub(crate) fn cut(&self, fates: &mut dyn Fates) -> (Vec<String>, Vec<Left<'_>>) {
         let (mut folders, mut files) = (Vec::new(), Vec::new());
         let mut todo = vec![(String::new(), ROOT)];
         while let Some((path, node)) = todo.pop() {
@@ -239,11 +240,11 @@ impl<'t> Disk<'t> {
                     folders.push(path);
                 }
                 Kind::File(file) => {
-                    let mut data = file.durable.clone();
+                    let mut data = Cow::Borrowed(file.durable.as_slice());
                     let mut under_way: Vec<_> = file.forgotten.iter().chain(&file.pending).copied().collect();
                     under_way.sort_by_key(Change::number);
                     for (place, change) in under_way.iter().enumerate() {
-                        change.apply(self.calls, &mut data, fates.write(place, under_way.len()));
+                        change.apply(self.calls, data.to_mut(), fates.write(place, under_way.len()));
                     }
                     files.push(Left { path, node, data, settled: under_way.is_empty() });
                 }

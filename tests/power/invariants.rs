@@ -1,5 +1,6 @@
 //! What has to be true of a store on a disk, whatever happened to it: that it is whole, that its tables agree with each
-//! other, and that what the client was told is there. It reads the tables themselves, so it knows the schema.
+//! other, and that what the client was told is there. The service's own check opens it first and reads all of it; what that
+//! cannot know is asked of the tables themselves, so this file knows the schema.
 
 use std::path::Path;
 
@@ -89,6 +90,10 @@ pub(crate) fn check(store: &Path, promises: &[&Promise]) -> Vec<String> {
         // A new store was not there yet. Where anything was told about a fit, it has to be.
         let lost = promises.iter().filter(|promise| promise.fact != Fact::Gone);
         return lost.map(|promise| format!("there is no store, but {promise:?}")).collect();
+    }
+    match fitd::upkeep::check(store) {
+        Ok(findings) => wrong.extend(findings.faults.into_iter().map(|fault| format!("the service finds: {fault}"))),
+        Err(error) => wrong.push(format!("the service does not open the store: {error}")),
     }
     if let Err(error) = examine(store, promises, &mut wrong) {
         wrong.push(format!("the store cannot be read: {error}"));

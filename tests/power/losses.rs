@@ -97,8 +97,9 @@ impl Fates for Decisions {
 /// Writes images, one at a time, and takes them away.
 struct Bench {
     place: tempfile::TempDir,
-    /// Large files that are durable as they are, by their node: images have links to them.
-    settled: HashMap<Node, PathBuf>,
+    /// Large files that are durable as they are, by node and length: images have links to them, since nobody writes
+    /// into them.
+    settled: HashMap<(Node, usize), PathBuf>,
 }
 
 impl Bench {
@@ -110,17 +111,17 @@ impl Bench {
         self.place.path().join("image")
     }
 
-    fn write(&mut self, folders: &[String], files: &[Left]) {
+    fn write(&mut self, folders: &[String], files: &[Left<'_>]) {
         let image = self.image();
         let _ = fs::remove_dir_all(&image);
         folders.iter().for_each(|folder| fs::create_dir(image.join(folder)).unwrap());
         for Left { path, node, data, settled } in files {
-            if !(*settled && path.ends_with(".bin")) {
+            if !(*settled && [".bin", ".ballast"].iter().any(|ending| path.ends_with(ending))) {
                 fs::write(image.join(path), data).unwrap();
                 continue;
             }
-            let whole = self.settled.entry(*node).or_insert_with(|| {
-                let whole = self.place.path().join(node.to_string());
+            let whole = self.settled.entry((*node, data.len())).or_insert_with(|| {
+                let whole = self.place.path().join(format!("{node}-{}", data.len()));
                 fs::write(&whole, data).unwrap();
                 whole
             });
@@ -250,7 +251,7 @@ fn hold_against_the_files(trace: &Trace, directory: &Path) {
     let (_, files) = disk.cut(&mut Decisions::new(FIXED[1]));
     let mut bytes = 0;
     for Left { path, data, .. } in &files {
-        assert!(fs::read(directory.join(path)).unwrap() == *data, "{path} is not what the trace says");
+        assert!(fs::read(directory.join(path)).unwrap() == **data, "{path} is not what the trace says");
         bytes += data.len();
     }
     let there = walk(directory).into_iter().filter(|path| !path.to_string_lossy().ends_with("-shm")).count();

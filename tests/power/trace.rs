@@ -32,7 +32,6 @@ pub(crate) enum Call {
         number: i64,
     },
     Synced {
-        fd: i64,
         number: i64,
     },
     SyncFailed {
@@ -131,9 +130,9 @@ fn is_of_index(open: &mut HashSet<i64>, call: &Call) -> bool {
         }
         Call::Closed { fd } => open.remove(fd),
         Call::Written { fd, .. } | Call::Resized { fd, .. } => open.contains(fd),
-        Call::Syncing { fd, .. } | Call::Synced { fd, .. } | Call::SyncFailed { fd } => open.contains(fd),
+        Call::Syncing { fd, .. } | Call::SyncFailed { fd } => open.contains(fd),
         Call::Removed { path } | Call::Made { path } => path.ends_with("-shm"),
-        Call::Renamed { .. } | Call::Answered { .. } => false,
+        Call::Synced { .. } | Call::Renamed { .. } | Call::Answered { .. } => false,
     }
 }
 
@@ -147,7 +146,7 @@ fn call(kind: i64, fd: i64, number: i64, payload: &[u8], prefix: &str) -> Call {
         4 => Call::Written { fd, offset: number.unsigned_abs(), data: payload.to_vec() },
         5 => Call::Resized { fd, size: number.unsigned_abs() },
         6 => Call::Syncing { fd, number },
-        7 => Call::Synced { fd, number },
+        7 => Call::Synced { number },
         8 => Call::SyncFailed { fd },
         9 => {
             let text = text();

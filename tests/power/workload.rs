@@ -108,6 +108,15 @@ impl<'p> Client<'p> {
         answer.inspect(|answer| self.ledger.removed(id, answer)).is_some()
     }
 
+    /// Reads a fit whose removal was not answered: it is there or gone.
+    async fn look_for(&mut self, service: &Service, id: &str) {
+        let Some(answer) = service.get(&format!("/fits/{id}")).await else { return };
+        match answer.status {
+            404 => self.ledger.removed(id, &answer),
+            _ => self.ledger.fit(&answer, None),
+        }
+    }
+
     /// Waits until the fit is as `wanted`, or cannot be read any more; gives how it was last.
     pub(crate) async fn until(
         &mut self,
@@ -145,7 +154,7 @@ impl<'p> Client<'p> {
     }
 }
 
-/// The whole script: four lives, of which one ends within a commit and one in the middle of everything.
+/// The whole script: five lives, of which two end within a commit and one in the middle of everything.
 pub(crate) async fn whole(client: &mut Client<'_>) {
     let place = client.place;
 
@@ -194,6 +203,15 @@ pub(crate) async fn whole(client: &mut Client<'_>) {
     let service = place.serve().await;
     client.all_ended(&service).await;
     let present = client.ledger.present();
+    // The process dies within a removal, between write and sync. What the next one tells of it has to be true for ever,
+    // though it has nothing to write itself.
+    place.control.fail(Plan { from: 0, to: i64::MAX, kinds: kind::SYNC, errno: DEATH });
+    assert!(!client.delete(&service, &present[1]).await);
+    service.kill().await;
+    place.control.heal();
+
+    let service = place.serve().await;
+    client.look_for(&service, &present[1]).await;
     for id in present.iter().step_by(3) {
         client.delete(&service, id).await;
     }
