@@ -17,7 +17,7 @@ use crate::service::{Place, Service, scratch};
 use crate::trace::{Call, Trace};
 use crate::workload::{self, Client};
 
-const IMAGES_DEFAULT: u64 = 4_000;
+const IMAGES_DEFAULT: u64 = 3_000;
 /// The service itself is started on one image of so many.
 const STARTED_EVERY: u64 = 500;
 /// Violations that are told in full.
