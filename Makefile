@@ -8,13 +8,16 @@ SHELL := /bin/bash
 FITD_RANDOM_FITS ?= 1000000
 # Two million texts for the formulas' parser.
 FITD_FUZZ_FORMULAS ?= 2000000
+# A hundred thousand power cuts and more, and every write failing in both ways.
+FITD_POWER_IMAGES ?= 120000
+FITD_WRITE_FAULTS ?= 1000000
 
 # Kills, races of a cancel, and terminations.
 FITD_KILLS ?= 800
 FITD_RACES ?= 10000
 FITD_STOPS ?= 20
 
-.PHONY: accuracy planted soak help run test tools format lint container schemathesis sets nextest examples
+.PHONY: accuracy interleavings planted soak help run test tools format lint container schemathesis sets nextest examples
 
 help: ## Lists what there is.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /: /'
@@ -61,7 +64,8 @@ accuracy: sets ## Writes docs/ACCURACY.md from what the accuracy tests print.
 planted: ## Plants faults on purpose, one after another, and shows that a test finds each.
 	scripts/planted.sh
 
-soak: ## Runs the long repetitions: a million random fits, two million formulas, hundreds of kills.
-	FITD_RANDOM_FITS=$(FITD_RANDOM_FITS) cargo test --locked --lib -- --nocapture random_fits
-	FITD_FUZZ_FORMULAS=$(FITD_FUZZ_FORMULAS) cargo test --locked --lib -- --nocapture no_text_overflows
-	FITD_KILLS=$(FITD_KILLS) FITD_RACES=$(FITD_RACES) FITD_STOPS=$(FITD_STOPS) cargo test --locked --test kills -- --nocapture --test-threads 1
+interleavings: ## Tries thousands of orders of wake-ups, cancellation and shutdown.
+	scripts/interleavings.sh
+
+soak: ## Runs the long repetitions, for some hours, and writes what they measured into docs/TESTING.md.
+	scripts/soak.sh

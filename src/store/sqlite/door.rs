@@ -79,6 +79,17 @@ pub(super) fn require_current(store: &Path, connection: &Connection) -> Result<(
     Err(unusable(store, &reason))
 }
 
+/// Makes durable what a killed process had written to the log, but not synced: it is read from now on, and what a client
+/// was told of it must survive a power cut, though nothing is written in between.
+pub(super) fn sync_log(store: &Path) -> Result<(), StoreError> {
+    match File::open(beside(store, "-wal")) {
+        Ok(log) => log.sync_all()?,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error.into()),
+    }
+    sync_directory(directory_of(store))
+}
+
 /// A connection to a prepared store.
 pub(super) fn connect(store: &Path) -> Result<Connection, StoreError> {
     let refuse = |error: StoreError| match error {

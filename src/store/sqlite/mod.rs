@@ -76,6 +76,7 @@ impl SqliteStore {
         let lock = Lock::take(path)?;
         failpoints::reach("open.locked");
         door::prepare(path)?;
+        door::sync_log(path)?;
         let connection = door::connect(path)?;
         migrate::migrate(path, &connection)?;
         let referenced = connection
