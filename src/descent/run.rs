@@ -345,6 +345,13 @@ pub(super) fn descend(
         if advance == Advance::Stuck {
             return Ok(StopReason::NoProgress);
         }
+        if advance == Advance::GivenUp {
+            // The point is the one before, and so is what a checkpoint has of it.
+            match if whole { observer.observe(point) } else { observer.pulse() } {
+                Control::Stop(reason) => return Ok(reason),
+                Control::Continue => continue,
+            }
+        }
         let last = point.iteration + 1 >= stop.max_iterations;
         let due = (point.iteration + 1).is_multiple_of(every) || last || advance == Advance::Optimal;
         if advance == Advance::Moved && due {

@@ -28,6 +28,8 @@ pub(super) enum Progress {
     Optimal,
     /// No edge leads down, but nothing is proved: rounding is in the way.
     Stuck,
+    /// Nobody waits for the step any more: it was left, and nothing has changed.
+    GivenUp,
 }
 
 /// A running minimization.
@@ -107,7 +109,11 @@ impl Vertex {
             }
             if self.widths < widths {
                 let width = self.scale * libm::pow(SHRINK, self.widths as f64);
-                self.smooth(width, abandoned);
+                let before = (self.at.clone(), self.earlier.clone());
+                if !self.smooth(width, abandoned) {
+                    (self.at, self.earlier) = before;
+                    return Progress::GivenUp;
+                }
                 self.widths += 1;
                 return Progress::Moved;
             }
@@ -128,8 +134,8 @@ impl Vertex {
         out
     }
 
-    /// Newton's method on the sum with each kink rounded off within `width` of it.
-    fn smooth(&mut self, width: f64, abandoned: &dyn Fn() -> bool) {
+    /// Newton's method on the sum with each kink rounded off within `width` of it. False if it was left half-way.
+    fn smooth(&mut self, width: f64, abandoned: &dyn Fn() -> bool) -> bool {
         // The path of minima is piecewise straight in the width: going on along it keeps the rows within the width there.
         let here = self.at.clone();
         if self.earlier.len() == here.len() {
@@ -142,7 +148,7 @@ impl Vertex {
         self.earlier = here;
         for _ in 0..NEWTON_MAX {
             if abandoned() {
-                return;
+                return false;
             }
             let before = self.value(&self.at, width);
             let (step, decrease) = self.newton(width);
@@ -153,9 +159,10 @@ impl Vertex {
                 self.at = next;
             }
             if !moved || decrease <= 1e-13 * before.abs() {
-                return;
+                break;
             }
         }
+        true
     }
 
     /// The part of a step against which the smoothed sum is lowest, at most 1, by bisection on its slope along the step.

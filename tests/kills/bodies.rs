@@ -40,7 +40,7 @@ enum Target {
 }
 
 impl Body {
-    fn new(name: impl Into<String>, size: Size, fit: Value) -> Self {
+    fn new(name: impl Into<String>, size: Size, fit: &Value) -> Self {
         let name: String = name.into();
         assert!(HeaderValue::from_str(&name).is_ok(), "names are part of keys");
         let optimizer = fit["optimizer"]["kind"].as_str().unwrap_or("auto").to_owned();
@@ -102,6 +102,7 @@ fn one_exponential() -> Value {
 }
 
 /// A fit that goes on to the last iteration, or until not a bit changes.
+#[expect(clippy::needless_pass_by_value, reason = "each part is written where it is used")]
 fn unending(data: Value, model: Value, optimizer: Value, iterations: u64) -> Value {
     json!({
         "data": data,
@@ -126,7 +127,7 @@ fn long() -> Vec<Body> {
     let classes = |seed| table(seed, 500, 20, Target::Class);
     let sums = "a*exp(-b*x)+c*exp(-d*x)+e*exp(-f*x)+g";
     let parameters = json!({"a": 1, "b": 0.1, "c": 1, "d": 0.5, "e": -1, "f": 2, "g": 0});
-    let long = |name: &str, fit| Body::new(name, Size::Long, fit);
+    let long = |name: &str, fit: Value| Body::new(name, Size::Long, &fit);
     vec![
         long(
             "descent-momentum",
@@ -232,7 +233,7 @@ fn long() -> Vec<Body> {
 }
 
 fn small() -> Vec<Body> {
-    let small = |name: String, fit| Body::new(name, Size::Small, fit);
+    let small = |name: String, fit: Value| Body::new(name, Size::Small, &fit);
     let mut all: Vec<Body> = (0..6)
         .map(|seed| {
             let fit = json!({"data": table(100 + seed, 30, 2, Target::Line), "model": "linear"});
@@ -259,5 +260,5 @@ fn large() -> Vec<Body> {
         data["salt"] = json!(vec![0.0; rows]);
         json!({"data": data, "model": {"kind": "linear", "features": ["x0", "x1", "x2", "x3", "x4"], "target": "y"}})
     };
-    (0..3).map(|seed| Body::new(format!("large-{seed}"), Size::Large, fit(200 + seed))).collect()
+    (0..3).map(|seed| Body::new(format!("large-{seed}"), Size::Large, &fit(200 + seed))).collect()
 }

@@ -213,7 +213,8 @@ impl Fit<'_> {
                 break reason;
             }
         };
-        if team.abandoned() && reason.converged() {
+        // An end that was to be looked at more closely, and was not, is none.
+        if team.abandoned() && (reason.converged() || reason == StopReason::NoProgress) {
             return Outcome::Abandoned;
         }
         // A fit that converged has its optimum; one that stopped otherwise goes back to the best iterate.

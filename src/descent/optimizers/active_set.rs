@@ -74,6 +74,7 @@ impl Optimizer for Running {
         match progress {
             Progress::Moved => Advance::Moved,
             Progress::Stuck => Advance::Stuck,
+            Progress::GivenUp => Advance::GivenUp,
             Progress::Optimal => {
                 here.evaluation = objective.evaluate(&here.at, &mut here.gradient);
                 Advance::Optimal

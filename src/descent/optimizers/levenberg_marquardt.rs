@@ -245,6 +245,9 @@ impl Running {
     }
 }
 
+/// A step that was left half-way.
+struct GivenUp;
+
 impl Running {
     /// The first of all: the linear parameters solved for, where that is better.
     fn projected(&mut self, objective: &dyn Objective, here: &mut Position) -> bool {
@@ -260,19 +263,26 @@ impl Running {
         }
     }
 
-    /// A damped step that makes the objective fall by more than `noise`; nothing where there is none, and `here` itself
-    /// where nobody waits for one any more.
-    fn damped(&mut self, objective: &dyn Objective, step: &Step<'_>, here: &Position, noise: f64) -> Option<Position> {
+    /// A damped step that makes the objective fall by more than `noise`; nothing where there is none. An error where nobody
+    /// waits for one any more.
+    fn damped(
+        &mut self,
+        objective: &dyn Objective,
+        step: &Step<'_>,
+        here: &Position,
+        noise: f64,
+    ) -> Result<Option<Position>, GivenUp> {
+        let unchanged = (self.damping, self.factor);
         let before = here.evaluation.objective();
         for _ in 0..TRIALS_MAX {
             if objective.is_given_up() {
-                // The loop asks the observer next.
-                return Some(here.clone());
+                (self.damping, self.factor) = unchanged;
+                return Err(GivenUp);
             }
             let moves = step.solve(self.damping);
             let promised = step.promised(&moves);
             if promised <= noise || promised.is_nan() || moved(&here.at, &moves, 1.0) == here.at {
-                return None;
+                return Ok(None);
             }
             if let Some((position, part)) = Self::within_domain(objective, &here.at, &moves) {
                 let fall = before - position.evaluation.objective();
@@ -283,13 +293,13 @@ impl Running {
                         self.damping = (self.damping * (1.0 - gain * gain * gain).max(1.0 / 3.0)).max(DAMPING_MIN);
                     }
                     self.factor = 2.0;
-                    return Some(position);
+                    return Ok(Some(position));
                 }
             }
             self.damping = (self.damping * self.factor).min(DAMPING_MAX);
             self.factor *= 2.0;
         }
-        None
+        Ok(None)
     }
 
     /// An undamped step after which less of the residual lies along the columns, where what can be gained does not show in
@@ -325,9 +335,14 @@ impl Optimizer for Running {
         // Each residual is off by the rounding of the model, and the sum of squares by twice that times the residual.
         let before = here.evaluation.objective().abs();
         let noise = ROUNDING.mul_add(before, 2.0 * objective.floor() * before.sqrt());
-        if let Some(position) = self.damped(objective, &step, &from, noise) {
-            *here = position;
-            return Advance::Evaluated;
+        match self.damped(objective, &step, &from, noise) {
+            Ok(Some(position)) => {
+                *here = position;
+                return Advance::Evaluated;
+            }
+            Ok(None) => {}
+            // The scales are running maxima of what is here: taking them again changes nothing.
+            Err(GivenUp) => return Advance::GivenUp,
         }
         match Self::polished(objective, &step, &from, noise) {
             Some(position) => {

@@ -73,6 +73,7 @@ impl Optimizer for Linearized {
             let size: f64 = lines.a.column(k).iter().map(|value| value.abs()).sum();
             if size > 0.0 && residuals > 0.0 { residuals / size } else { here.at[k].abs().max(1.0) }
         };
+        let radius = self.radius;
         for _ in 0..TRIALS_MAX {
             let range = |k: usize| {
                 let (value, reach) = (here.at[k], self.radius * unit(k));
@@ -84,12 +85,15 @@ impl Optimizer for Linearized {
             let bounded = within(&lines, &ranges);
             let mut vertex = Vertex::new(lanes, bounded.a, bounded.b, bounded.low, bounded.high, &here.at);
             for _ in 0..STEPS_MAX {
-                if objective.is_given_up() {
-                    // The loop asks the observer next.
-                    return Advance::Moved;
-                }
-                if vertex.step(&|| objective.is_given_up()) != Progress::Moved {
-                    break;
+                let progress =
+                    if objective.is_given_up() { Progress::GivenUp } else { vertex.step(&|| objective.is_given_up()) };
+                match progress {
+                    Progress::Moved => {}
+                    Progress::Optimal | Progress::Stuck => break,
+                    Progress::GivenUp => {
+                        self.radius = radius;
+                        return Advance::GivenUp;
+                    }
                 }
             }
             let mut to = vertex.at().to_vec();

@@ -75,6 +75,9 @@ pub(super) enum Advance {
     Moved,
     /// The whole position is that of the new coordinates.
     Evaluated,
+    /// Nobody waits for the update any more: it was left half-way, and neither the position nor the optimizer's own state has
+    /// changed.
+    GivenUp,
     /// The position is an optimum, which the method has proved in its own way.
     Optimal,
 }

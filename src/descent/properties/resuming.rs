@@ -1,6 +1,8 @@
 //! Whatever the optimizer, a run that goes on from a checkpoint ends with the bits of one that was never interrupted, and
 //! the number of threads changes nothing.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::*;
 
 /// Keeps the checkpoint of an iteration, if it is observed, and everything that was observed.
@@ -32,6 +34,74 @@ impl Team for Threads {
             }
         });
     }
+}
+
+/// The calling thread alone, which gives up once it was asked for so many times whether it does.
+struct Impatient {
+    asked: AtomicUsize,
+    patience: usize,
+}
+
+impl Impatient {
+    fn is_over(&self) -> bool {
+        self.asked.load(Ordering::Relaxed) > self.patience
+    }
+}
+
+impl Team for Impatient {
+    fn each(&self, count: usize, task: &(dyn Fn(usize) + Sync)) {
+        (0..count).for_each(task);
+    }
+
+    fn abandoned(&self) -> bool {
+        self.asked.fetch_add(1, Ordering::Relaxed) >= self.patience
+    }
+}
+
+/// Stops when the team has given up, with a checkpoint.
+struct Leaving<'a> {
+    team: &'a Impatient,
+    kept: Option<Checkpoint>,
+}
+
+impl Observer for Leaving<'_> {
+    fn observe(&mut self, step: &dyn Step) -> Control {
+        if !self.team.is_over() {
+            return Control::Continue;
+        }
+        self.kept = Some(step.checkpoint());
+        Control::Stop(StopReason::Interrupted)
+    }
+}
+
+#[test]
+fn a_step_that_was_left_half_way_is_in_no_checkpoint() {
+    let mut resumed = 0;
+    let others = |model: &Choice| models::is_curve(model) && !["formula", "gaussian"].contains(&model.kind.as_str());
+    for (family, model, loss) in every_pair().into_iter().filter(|(_, model, _)| !others(model)) {
+        let data = sample(family, 70, 13, 1.0);
+        // Those that leave a step.
+        for kind in ["active_set", "levenberg_marquardt"] {
+            let mut spec = spec(model.clone(), loss.clone(), Choice::named(kind));
+            spec.stop.max_iterations = 40;
+            let spec = resolve(spec);
+            if !check(&spec, &data).is_empty() {
+                continue;
+            }
+            let label = format!("{} {} {kind}", model.kind, loss.kind);
+            let whole = run(&data, &spec, &Alone, None, &mut Keeper::default());
+            for patience in (0..400).step_by(7) {
+                let team = Impatient { asked: AtomicUsize::new(0), patience };
+                let mut leaving = Leaving { team: &team, kept: None };
+                run(&data, &spec, &team, None, &mut leaving);
+                let Some(checkpoint) = leaving.kept else { continue };
+                let rest = run(&data, &spec, &Alone, Some(&checkpoint), &mut Keeper::default());
+                assert_eq!(whole, rest, "{label} left after {patience} questions, at {}", checkpoint.iteration);
+                resumed += 1;
+            }
+        }
+    }
+    assert!(resumed > 60, "{resumed} runs were resumed");
 }
 
 #[test]

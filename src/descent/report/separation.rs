@@ -97,7 +97,7 @@ fn program(design: &Design, map: &Matrix) -> Option<Vec<f64>> {
     for _ in 0..PIVOTS_MAX {
         match vertex.step(&|| false) {
             Progress::Moved => {}
-            Progress::Optimal | Progress::Stuck => break,
+            Progress::Optimal | Progress::Stuck | Progress::GivenUp => break,
         }
     }
     let mut direction = vertex.at().to_vec();

@@ -11,7 +11,7 @@ fn solve(a: &Matrix, b: &[f64], tau: f64) -> (Vec<f64>, usize) {
         match vertex.step(&|| false) {
             Progress::Moved => {}
             Progress::Optimal => return (vertex.at().to_vec(), step),
-            Progress::Stuck => panic!("stuck after {step}"),
+            Progress::Stuck | Progress::GivenUp => panic!("stuck after {step}"),
         }
     }
     panic!("no optimum");
