@@ -41,6 +41,12 @@ pub trait Observer {
     fn pulse(&mut self) -> Control {
         Control::Continue
     }
+
+    /// Called where the run stands at no recorded point but knows how to go on from there: when a step was left in the
+    /// middle, and while it searches for a start. The checkpoint is made when it is asked for.
+    fn standing(&mut self, _checkpoint: &dyn Fn() -> Checkpoint) -> Control {
+        self.pulse()
+    }
 }
 
 /// A run's whole state as named vectors.

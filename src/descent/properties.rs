@@ -8,6 +8,7 @@ use super::registry::{Choice, Descriptor, Domain, Fallback, Parameter, Value};
 use super::spec::{Covariance, Penalty, Spec, Start, Stop};
 use super::*;
 
+mod cancelling;
 mod random;
 mod resuming;
 

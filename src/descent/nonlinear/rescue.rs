@@ -12,8 +12,8 @@ use crate::descent::Team;
 use crate::descent::aside;
 use crate::descent::losses::Shape;
 use crate::descent::outcome::StopReason;
+use crate::descent::point::Point;
 use crate::descent::restarts::End;
-use crate::descent::run::Point;
 use crate::descent::spec::Spec;
 
 /// Descents from nearby.
@@ -28,7 +28,7 @@ const TURNED: f64 = 9.0;
 const BETTER: f64 = 1e-8;
 
 /// Whether the end of a descent is not to be believed.
-pub(super) fn is_suspicious(curve: &Curve, point: &Point<'_>, reason: StopReason) -> bool {
+pub(super) fn is_suspicious(curve: &Curve, point: &Point<'_>, reason: StopReason, team: &dyn Team) -> bool {
     let evaluation = point.here.evaluation;
     if curve.is_exactly(evaluation.loss) {
         return false;
@@ -37,7 +37,7 @@ pub(super) fn is_suspicious(curve: &Curve, point: &Point<'_>, reason: StopReason
         return true;
     }
     let flat = curve.shape == Shape::Quadratic && evaluation.loss > (1.0 - EXPLAINED) * curve.variance();
-    flat || !dependent(curve, &point.here.at).lost.is_empty()
+    flat || !dependent(curve, &point.here.at, team).lost.is_empty()
 }
 
 /// A better end that is reached from near `first`; nothing if there is none.

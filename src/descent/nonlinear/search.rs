@@ -11,13 +11,13 @@ use rand_pcg::Pcg64;
 use super::objective::Curved;
 use super::problem::Curve;
 use super::starts::{place, uniform};
-use crate::descent::aside;
+use crate::descent::Team;
+use crate::descent::aside::{self, Quiet};
 use crate::descent::objective::Objective;
 use crate::descent::optimizers::first_order::shuffled;
 use crate::descent::outcome::Minimum;
 use crate::descent::restarts::{self, End, distinct};
 use crate::descent::spec::{Restarts, Spec};
-use crate::descent::{Alone, Team};
 
 /// Steps of an unobserved descent by a method that takes tens of them where it gets somewhere.
 const STEPS_MAX: u64 = 500;
@@ -61,7 +61,7 @@ pub(super) fn best_of(curve: &Curve, spec: &Spec, starts: &[Vec<f64>], team: &dy
         return starts.first().cloned();
     }
     let looks = aside::all(team, starts.len(), &|index| {
-        let found = look(&curve.objective(&Alone), starts[index].clone());
+        let found = look(&curve.objective(&Quiet(team)), starts[index].clone());
         found.map(|(value, _)| (value, index))
     });
     let mut looks: Vec<(f64, usize)> = looks.into_iter().flatten().collect();
@@ -122,7 +122,8 @@ fn all(curve: &Curve, spec: &Spec, starts: &[Vec<f64>], from: usize, team: &dyn 
 fn look(objective: &Curved<'_>, mut at: Vec<f64>) -> Option<(f64, Vec<f64>)> {
     objective.settle(&mut at);
     let value = objective.value(&at).objective();
-    value.is_finite().then_some((value, at))
+    // Part of a sum is lower than the whole.
+    (value.is_finite() && !objective.is_cut()).then_some((value, at))
 }
 
 /// The lowest places of a Latin hypercube that lie apart.
@@ -131,7 +132,8 @@ fn lowest(curve: &Curve, spec: &Spec, count: usize, first: &[f64], team: &dyn Te
     let parts = hypercube(spec.seed, looks, first.len());
     // A look is too short to be a task of its own.
     let places = aside::all(team, count, &|task| {
-        let objective = curve.objective(&Alone);
+        let quiet = Quiet(team);
+        let objective = curve.objective(&quiet);
         let places = (task * LOOKS..(task + 1) * LOOKS).filter_map(|index| {
             let (value, at) = look(&objective, at_parts(curve, first, &parts[index]))?;
             Some((value, index, at))
@@ -204,7 +206,8 @@ fn along(curve: &Curve, seed: u64, end: &End, team: &dyn Team) -> Option<Vec<Vec
         let moved = &moved[index];
         let count = if moved.len() == 1 { ALONG } else { over_pair };
         let parts = hypercube(mixed(seed, index), count, moved.len());
-        let objective = curve.objective(&Alone);
+        let quiet = Quiet(team);
+        let objective = curve.objective(&quiet);
         let looks = parts.iter().filter_map(|parts| {
             let mut at = end.at.clone();
             let mut far = false;

@@ -6,6 +6,7 @@
 //!
 //! Where differences of the objective are rounding, undamped steps go on for as long as the slopes shrink.
 
+use super::super::GivenUp;
 use super::super::lanes::Lanes;
 use super::super::losses::Shape;
 use super::super::matrix::Matrix;
@@ -94,6 +95,7 @@ struct Step<'a> {
     solved: &'a [usize],
     kinks: &'a Kinks,
     at: &'a [f64],
+    given_up: GivenUp<'a>,
 }
 
 impl Step<'_> {
@@ -127,7 +129,7 @@ impl Step<'_> {
                     left = true;
                 }
             }
-            if !left {
+            if !left || (self.given_up)() {
                 return moves;
             }
         }
@@ -321,7 +323,8 @@ impl Optimizer for Running {
         let scales = self.scales.clone();
         let (solved, kinks) = (objective.solved(), objective.kinks());
         let from = here.clone();
-        let step = Step { lanes, tangent: &tangent, scales: &scales, solved, kinks, at: &from.at };
+        let given_up = || objective.is_given_up();
+        let step = Step { lanes, tangent: &tangent, scales: &scales, solved, kinks, at: &from.at, given_up: &given_up };
         // Each residual is off by the rounding of the model, and the sum of squares by twice that times the residual.
         let before = here.evaluation.objective().abs();
         let noise = ROUNDING.mul_add(before, 2.0 * objective.floor() * before.sqrt());
