@@ -8,8 +8,8 @@ SHELL := /bin/bash
 FITD_RANDOM_FITS ?= 1000000
 # Two million texts for the formulas' parser.
 FITD_FUZZ_FORMULAS ?= 2000000
-# Twenty moments at which each fit is cancelled.
-FITD_CANCELS ?= 20
+# Five moments at which each fit is cancelled.
+FITD_CANCELS ?= 5
 
 .PHONY: accuracy soak help run test tools format lint container schemathesis sets nextest examples
 
@@ -55,7 +55,7 @@ examples: ## Writes examples/ and the reference values again; both come out the 
 accuracy: sets ## Writes docs/ACCURACY.md from what the accuracy tests print.
 	scripts/accuracy.sh
 
-soak: ## Runs the long repetitions: a million random fits, two million formulas, thousands of cancellations.
+soak: ## Runs the long repetitions: a million random fits, two million formulas, a thousand cancellations.
 	FITD_RANDOM_FITS=$(FITD_RANDOM_FITS) cargo test --locked --lib -- --nocapture random_fits
 	FITD_FUZZ_FORMULAS=$(FITD_FUZZ_FORMULAS) cargo test --locked --lib -- --nocapture no_text_overflows
 	FITD_CANCELS=$(FITD_CANCELS) cargo test --locked --lib -- --nocapture a_cancelled_fit_frees

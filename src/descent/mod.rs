@@ -9,6 +9,7 @@ mod point;
 mod aside;
 mod problem;
 mod restarts;
+mod seeking;
 mod told;
 mod validation;
 
@@ -70,7 +71,7 @@ pub use spec::{
 };
 
 /// Changes whenever the same input could give other bits; checkpoints of another version are not resumed from.
-pub const NUMERICS_VERSION: u64 = 2;
+pub const NUMERICS_VERSION: u64 = 3;
 
 /// Parameters of a curve, at most.
 pub const PARAMETERS_MAX: usize = 256;

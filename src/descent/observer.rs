@@ -61,3 +61,10 @@ pub struct Checkpoint {
     /// Named vectors of whole numbers.
     pub integers: Vec<(String, Vec<u64>)>,
 }
+
+impl Checkpoint {
+    /// Whether a descent had begun: before, there is what a search has found, and no place to go on from.
+    pub(super) fn has_begun(&self) -> bool {
+        self.floats.iter().any(|(name, _)| name == "coordinates")
+    }
+}

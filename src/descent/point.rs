@@ -44,13 +44,19 @@ pub(super) struct Point<'a> {
     pub(super) ends: Option<StopReason>,
     /// The last point that was recorded, while the descent stands between two.
     recorded: Option<(u64, Position)>,
+    /// What was found before the descent: see [`super::seeking`].
+    pub(super) found: Vec<(String, Vec<f64>)>,
     /// How many times the descent has begun anew from another place.
     pub(super) stage: u64,
 }
 
-/// The rules that compare a point with those before it, by their number in a checkpoint.
-pub(super) const COMPARING: [StopReason; 3] =
-    [StopReason::GradientTolerance, StopReason::LossTolerance, StopReason::ValidationStoppedImproving];
+/// The reasons that a point cannot tell without those before it, by their number in a checkpoint.
+pub(super) const COMPARING: [StopReason; 4] = [
+    StopReason::GradientTolerance,
+    StopReason::LossTolerance,
+    StopReason::ValidationStoppedImproving,
+    StopReason::NoProgress,
+];
 
 impl<'a> Point<'a> {
     pub(super) fn new(
@@ -72,6 +78,7 @@ impl<'a> Point<'a> {
             best: None,
             ends: None,
             recorded: None,
+            found: Vec::new(),
             stage: 0,
         }
     }
@@ -189,6 +196,20 @@ impl Step for Point<'_> {
     }
 
     fn checkpoint(&self) -> Checkpoint {
+        let mut checkpoint = self.bare();
+        checkpoint.floats.extend(self.found.iter().cloned());
+        checkpoint
+    }
+}
+
+impl Point<'_> {
+    /// Why the descent has ended here, for a checkpoint: it does not end again by a step that was made before.
+    pub(super) fn end(&mut self, reason: StopReason) {
+        self.ends = Some(reason).filter(|reason| COMPARING.contains(reason));
+    }
+
+    /// The checkpoint without what was found before the descent.
+    pub(super) fn bare(&self) -> Checkpoint {
         let mut floats = vec![
             ("coordinates".to_owned(), self.here.at.clone()),
             ("initial_loss".to_owned(), vec![self.initial_loss]),

@@ -11,6 +11,7 @@ use super::*;
 mod cancelling;
 mod random;
 mod resuming;
+mod searching;
 
 /// Uniform numbers in (0, 1) and normal ones, the same for ever.
 pub(super) struct Noise(u64);

@@ -3,11 +3,12 @@
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
 
-use super::aside::{self, Quiet, Silent};
-use super::outcome::Minimum;
+use super::aside::{Quiet, Silent};
+use super::outcome::{Minimum, StopReason};
 use super::point::{Ground, Point};
 use super::problem::Problem;
 use super::run::descend;
+use super::seeking::{Found, Seeking};
 use super::spec::{Restarts, Spec, Spread};
 use super::start::Normal;
 use super::{GivenUp, Team};
@@ -17,13 +18,6 @@ const SAME_OBJECTIVE: f64 = 1e-6;
 /// … and their coordinates by no more than this part of the largest one.
 const SAME_PLACE: f64 = 1e-3;
 
-/// What the descents found.
-pub(super) struct Found {
-    /// The coordinates from which the best minimum is reached.
-    pub(super) start: Vec<f64>,
-    pub(super) minima: Vec<Minimum>,
-}
-
 /// Where a descent ended.
 pub(super) struct End {
     /// Which start led there.
@@ -32,6 +26,8 @@ pub(super) struct End {
     pub(super) objective: f64,
     pub(super) loss: f64,
     pub(super) converged: bool,
+    /// Whether the descent ended by itself, and would end there again.
+    pub(super) is_whole: bool,
 }
 
 /// Descends from each start. Nothing if the team gave up.
@@ -41,11 +37,27 @@ pub(super) fn search(
     restarts: Restarts,
     first: &[f64],
     team: &dyn Team,
+    seeking: &mut Seeking<'_>,
+) -> Option<Found> {
+    let found = seeking.once("restarts", team, |seeking| {
+        let found = searched(problem, spec, restarts, first, team, seeking)?;
+        Some(found.encoded())
+    });
+    Found::decoded(&found?)
+}
+
+fn searched(
+    problem: &Problem,
+    spec: &Spec,
+    restarts: Restarts,
+    first: &[f64],
+    team: &dyn Team,
+    seeking: &mut Seeking<'_>,
 ) -> Option<Found> {
     let count = restarts.count.max(1) as usize;
     let start =
         |index: usize| if index == 0 { first.to_vec() } else { drawn(problem, spec.seed, restarts, index, team) };
-    let ends = aside::all(team, count, &|index| descent(problem, spec, &start(index), index, team));
+    let ends = seeking.ends("restarts", team, count, &|index| descent(problem, spec, &start(index), index, team));
     if team.abandoned() {
         return None;
     }
@@ -76,6 +88,7 @@ pub(super) fn descent(ground: &dyn Ground, spec: &Spec, start: &[f64], index: us
         objective: evaluation.objective(),
         loss: evaluation.loss,
         converged: reason.converged(),
+        is_whole: !matches!(reason, StopReason::Interrupted | StopReason::Cancelled | StopReason::MaxSeconds),
         at: point.here.at,
     })
 }

@@ -11,6 +11,7 @@ use super::problem::{Problem, Unready};
 use super::registry::Choice;
 use super::report::{Ended, report, unready};
 use super::restarts;
+use super::seeking::{Ledger, Seeking};
 use super::spec::{Spec, Split};
 use super::told::{Told, Unhurried};
 use super::validation::{Best, Judge, parts};
@@ -81,7 +82,7 @@ fn run_on(
     let timeless = Unhurried(team);
     let (told, unhurried) = (Told::new(team), Told::new(&timeless));
     // What a checkpoint holds is told in coordinates that are known once all is ready.
-    let readying: &Told<'_> = if resume.is_some() { &unhurried } else { &told };
+    let readying: &Told<'_> = if resume.is_some_and(Checkpoint::has_begun) { &unhurried } else { &told };
     let problem = match Problem::new(data, spec, readying, how) {
         Ok(problem) => problem,
         Err(Unready::GivenUp) => return unready(spec, data, how.0, &timeless),
@@ -95,14 +96,17 @@ fn run_on(
     if readying.was_told() {
         return unready(spec, data, how.0, &timeless);
     }
-    let mut minima: Vec<Minimum> = Vec::new();
+    let (mut minima, mut ledger): (Vec<Minimum>, _) = (Vec::new(), Ledger::of(resume));
     if let Some(restarts) = spec.restarts.filter(|restarts| restarts.count > 1) {
-        let Some(found) = restarts::search(&problem, spec, restarts, &first, &told) else { return Outcome::Abandoned };
-        (first, minima) = (found.start, found.minima);
+        let mut seeking = Seeking::new(ledger, observer);
+        let found = restarts::search(&problem, spec, restarts, &first, &told, &mut seeking);
+        let Some(found) = found else { return Outcome::Abandoned };
+        (first, minima, ledger) = (found.start, found.minima, seeking.ledger);
     }
     let judging = judge.as_ref().map(|judge| |at: &[f64]| judge.loss(&problem.working(at), &told));
     let judging = judging.as_ref().map(|judging| judging as Judging<'_>);
     let mut point = Point::new(&problem, judging, first.clone(), optimizer);
+    point.found = ledger.entries();
     let patience = spec.validation.as_ref().and_then(|validation| validation.patience);
     if let (Some(patience), Some(judging)) = (patience, judging) {
         point.best = Some(Best::new(patience, judging(&first), &first));
@@ -128,7 +132,7 @@ fn run_on(
     };
     match descended {
         Ok(reason) => {
-            let checkpoint = resumable(&point, reason);
+            let checkpoint = resumable(&mut point, reason);
             let best_iteration =
                 settle(&mut point, reason, &[objective.as_ref(), problem.objective(&unhurried).as_ref()]);
             let ended = Ended {
@@ -148,10 +152,10 @@ fn run_on(
     }
 }
 
-/// The checkpoint of a descent that has ended but is not reported yet. A step that led nowhere has changed the optimizer, so
-/// that such a descent goes on from what was kept before.
-pub(super) fn resumable(point: &Point<'_>, reason: StopReason) -> Option<Checkpoint> {
-    (reason != StopReason::NoProgress && !point.is_between()).then(|| point.checkpoint())
+/// The checkpoint of a descent that has ended but is not reported yet.
+pub(super) fn resumable(point: &mut Point<'_>, reason: StopReason) -> Option<Checkpoint> {
+    point.end(reason);
+    (!point.is_between()).then(|| point.checkpoint())
 }
 
 /// Goes where a descent that ended for this reason is reported, and says which iteration that was, where it is the best one.
@@ -218,9 +222,9 @@ pub(super) fn descend(
     loop {
         let whole = point.iteration.is_multiple_of(every);
         let holds = if whole { converged(objective, point, spec) } else { None };
-        let standing = objective.is_long().then(|| point.checkpoint());
+        let standing = objective.is_long().then(|| point.bare());
         if objective.is_cut() {
-            return Ok(called_off(standing, observer));
+            return Ok(called_off(standing, &point.found, observer));
         }
         if let Some(reason) = holds {
             return Ok(reason);
@@ -238,7 +242,7 @@ pub(super) fn descend(
         if objective.is_cut() {
             // What was computed may be a part of itself: the descent ends at the last whole point.
             point.here = before;
-            return Ok(called_off(standing, observer));
+            return Ok(called_off(standing, &point.found, observer));
         }
         if advance == Advance::Stuck {
             return Ok(StopReason::NoProgress);
@@ -264,7 +268,7 @@ pub(super) fn descend(
         if objective.is_cut() {
             (point.here, point.validation_loss) = (before, judged);
             point.iteration -= 1;
-            return Ok(called_off(standing, observer));
+            return Ok(called_off(standing, &point.found, observer));
         }
         point.arrive();
         let now = point.here.evaluation.objective();
@@ -287,9 +291,16 @@ pub(super) fn descend(
 }
 
 /// Why a descent whose step was left in the middle ends; whoever watches may keep how it goes on.
-pub(super) fn called_off(standing: Option<Checkpoint>, observer: &mut dyn Observer) -> StopReason {
+pub(super) fn called_off(
+    standing: Option<Checkpoint>,
+    found: &[(String, Vec<f64>)],
+    observer: &mut dyn Observer,
+) -> StopReason {
     let control = match standing {
-        Some(checkpoint) => observer.standing(&|| checkpoint.clone()),
+        Some(mut checkpoint) => {
+            checkpoint.floats.extend_from_slice(found);
+            observer.standing(&|| checkpoint.clone())
+        }
         None => observer.pulse(),
     };
     match control {

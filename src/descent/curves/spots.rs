@@ -155,6 +155,9 @@ impl Search<'_> {
             }
             let mut last = f64::NEG_INFINITY;
             for &center in &centers {
+                if (self.given_up)() {
+                    return None;
+                }
                 // A peak that only one row sees is an outlier.
                 let from = self.u.partition_point(|u| *u < center - 2.0 * width);
                 let seen = self.u.get(from + 1).is_some_and(|u| *u <= center + 2.0 * width);

@@ -3,10 +3,11 @@
 use super::problem::Curve;
 use super::run::{counting, ready};
 use super::search::descent;
-use crate::descent::aside::{self, Quiet};
+use crate::descent::aside::{self, Quiet, Silent};
 use crate::descent::outcome::ValidationReport;
 use crate::descent::problem::Problem;
 use crate::descent::report::{Counted, observations_of, of_predictions};
+use crate::descent::seeking::{Ledger, Seeking};
 use crate::descent::spec::Spec;
 use crate::descent::validation::parts;
 use crate::descent::{Dataset, Lanes, Representation, Team, models};
@@ -55,7 +56,9 @@ fn one(spec: &Spec, data: &Dataset, fold: usize, lanes: Lanes, team: &dyn Team) 
     let (training, _) = counting(&data.subset_unless(&parts.training, &|| team.gives_up())?, spec);
     let equation = models::equation(&spec.model)?;
     let quiet = Quiet(team);
-    let (curve, first) = ready(&equation, &training, spec, lanes, &quiet)?;
+    let mut silent = Silent(team);
+    let mut seeking = Seeking::new(Ledger::default(), &mut silent);
+    let (curve, first) = ready(&equation, &training, spec, lanes, &quiet, &mut seeking)?;
     let end = descent(&curve, spec, &first, 0, team)?;
     if team.gives_up() {
         return None;

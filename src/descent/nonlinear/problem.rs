@@ -89,6 +89,16 @@ impl Curve {
         self
     }
 
+    /// The same with units that are known; nothing if they are those of another curve.
+    pub(super) fn with_units(mut self, units: &[f64]) -> Option<Self> {
+        if units.len() != self.units.len() {
+            return None;
+        }
+        self.units = units.to_vec();
+        self.kinks = self.kinks();
+        Some(self)
+    }
+
     fn kinks(&self) -> Kinks {
         let free: Vec<_> = self.tape.free().map(|index| &self.equation.parameters[index]).collect();
         let mut kinks = Kinks::default();

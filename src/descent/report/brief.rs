@@ -19,8 +19,8 @@ use crate::descent::{Dataset, Lanes, Team};
 
 /// Operations up to which a cancelled fit tells everything: a hundredth of a second.
 const CANCELLED_MAX: f64 = 1e7;
-/// The same for a fit whose time is over: less than half a second.
-const LATE_MAX: f64 = 3e8;
+/// The same for a fit whose time is over: a tenth of a second.
+const LATE_MAX: f64 = 1e8;
 
 /// About how many operations a whole report takes.
 pub(in crate::descent) fn work(rows: f64, width: f64, outputs: f64) -> f64 {

@@ -5,6 +5,7 @@ use crate::descent::aside::{self, Quiet, Silent};
 use crate::descent::outcome::ValidationReport;
 use crate::descent::point::{Ground, Point};
 use crate::descent::problem::Problem;
+use crate::descent::seeking::{Ledger, Seeking};
 use crate::descent::spec::Spec;
 use crate::descent::validation::{Judge, parts};
 use crate::descent::{Dataset, Lanes, Representation, StopReason, Team, run, start};
@@ -64,7 +65,9 @@ fn one(spec: &Spec, data: &Dataset, fold: usize, how: (Lanes, Representation), t
     let problem = Problem::new(&training, spec, &quiet, how).ok()?;
     let mut first = problem.coordinates(&start::internal(&spec.start, spec.seed, &training, spec, &problem));
     if let Some(restarts) = spec.restarts.filter(|restarts| restarts.count > 1) {
-        first = crate::descent::restarts::search(&problem, spec, restarts, &first, &quiet)?.start;
+        let mut silent = Silent(team);
+        let mut seeking = Seeking::new(Ledger::default(), &mut silent);
+        first = crate::descent::restarts::search(&problem, spec, restarts, &first, &quiet, &mut seeking)?.start;
     }
     let objective = problem.objective(&quiet);
     let mut point = Point::new(&problem, None, first, problem.optimizer(spec, &quiet)?);
