@@ -129,8 +129,8 @@ fn searched_for(
     }
     let first = best_of(&curve, spec, &starts, team, ("ready/start", seeking))?;
     let all = curve.all(&first);
-    // One more pass: the units have to be whole also where the time is over.
-    let curve = curve.scaled(spec, &all, &Unhurried(team));
+    // Units of a part of the rows do no harm: nobody descends in them.
+    let curve = curve.scaled(spec, &all, team);
     let first = curve.coordinates(&all);
     Some((curve, first))
 }
