@@ -4,19 +4,6 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-# A million random fits: FITD_RANDOM_FITS says how many.
-FITD_RANDOM_FITS ?= 1000000
-# Two million texts for the formulas' parser.
-FITD_FUZZ_FORMULAS ?= 2000000
-# A hundred thousand power cuts and more, and every write failing in both ways.
-FITD_POWER_IMAGES ?= 120000
-FITD_WRITE_FAULTS ?= 1000000
-
-# Kills, races of a cancel, and terminations.
-FITD_KILLS ?= 800
-FITD_RACES ?= 10000
-FITD_STOPS ?= 20
-
 .PHONY: accuracy interleavings planted soak help run test tools format lint container schemathesis sets nextest examples
 
 help: ## Lists what there is.

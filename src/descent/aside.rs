@@ -38,6 +38,10 @@ impl Team for Quiet<'_> {
     fn expired(&self) -> bool {
         self.0.expired()
     }
+
+    fn was_told(&self) -> bool {
+        self.0.was_told()
+    }
 }
 
 /// The whole team, which goes on whatever is asked of it: what a fit that was cancelled says of itself is still wanted.
@@ -59,7 +63,7 @@ pub(super) fn all<T: Send>(
     let places: Vec<Mutex<Option<T>>> = (0..count).map(|_| Mutex::new(None)).collect();
     for first in (0..count).step_by(SIDE_BY_SIDE) {
         team.each(SIDE_BY_SIDE.min(count - first), &|place| {
-            let result = if team.abandoned() || team.expired() { None } else { task(first + place) };
+            let result = if team.gives_up() { None } else { task(first + place) };
             *places[first + place].lock().unwrap_or_else(PoisonError::into_inner) = result;
         });
     }

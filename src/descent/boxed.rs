@@ -5,6 +5,7 @@
 //! coordinates are guessed, the reduced system is solved, and what runs into 0 or the end of its range is held there
 //! (feature-sign search, Lee et al. 2007, extended by ranges).
 
+use super::GivenUp;
 use super::cholesky::Cholesky;
 use super::lanes::Lanes;
 use super::matrix::Matrix;
@@ -55,13 +56,16 @@ impl Quadratic<'_> {
 }
 
 /// The minimum, exactly on the ends of ranges and at 0 where it lies there.
-pub(super) fn minimise(lanes: Lanes, problem: &Quadratic<'_>) -> Vec<f64> {
+pub(super) fn minimise(lanes: Lanes, problem: &Quadratic<'_>, given_up: GivenUp<'_>) -> Vec<f64> {
     let mut theta: Vec<f64> = problem.at.iter().enumerate().map(|(k, value)| problem.clip(k, *value)).collect();
-    sweep(lanes, problem, &mut theta);
+    sweep(lanes, problem, &mut theta, given_up);
     let mut active = Active::of(problem, &theta);
     for _ in 0..100 + 20 * theta.len() {
+        if given_up() {
+            break;
+        }
         let (slopes, sizes) = problem.slopes(lanes, &theta);
-        if !active.descend(lanes, problem, &mut theta, &slopes) {
+        if !active.descend(lanes, problem, &mut theta, &slopes, given_up) {
             continue;
         }
         let (slopes, _) = problem.slopes(lanes, &theta);
@@ -73,9 +77,12 @@ pub(super) fn minimise(lanes: Lanes, problem: &Quadratic<'_>) -> Vec<f64> {
 }
 
 /// Coordinate descent, each coordinate to its own minimum.
-fn sweep(lanes: Lanes, problem: &Quadratic<'_>, theta: &mut [f64]) {
+fn sweep(lanes: Lanes, problem: &Quadratic<'_>, theta: &mut [f64], given_up: GivenUp<'_>) {
     let (mut slopes, _) = problem.slopes(lanes, theta);
     for _ in 0..SWEEPS_MAX {
+        if given_up() {
+            break;
+        }
         let mut largest = 0.0f64;
         for k in 0..theta.len() {
             let curvature = problem.hessian.at(k, k);
@@ -125,7 +132,14 @@ impl Active {
 
     /// Moves the free coordinates to the minimum on their stretches, or until one runs into an end and is held there. True
     /// if the minimum was reached.
-    fn descend(&mut self, lanes: Lanes, problem: &Quadratic<'_>, theta: &mut [f64], slopes: &[f64]) -> bool {
+    fn descend(
+        &mut self,
+        lanes: Lanes,
+        problem: &Quadratic<'_>,
+        theta: &mut [f64],
+        slopes: &[f64],
+        given_up: GivenUp<'_>,
+    ) -> bool {
         let free: Vec<(usize, Stretch)> = (0..theta.len()).filter_map(|k| Some((k, self.free[k]?))).collect();
         if free.is_empty() {
             return true;
@@ -135,7 +149,7 @@ impl Active {
             free.iter().map(|(column, _)| free.iter().map(|(row, _)| problem.hessian.at(*row, *column)).collect()),
         );
         let right: Vec<f64> = free.iter().map(|(k, stretch)| -(slopes[*k] + stretch.l1)).collect();
-        let step = Cholesky::shifted(lanes, &reduced).solve(&right);
+        let step = Cholesky::shifted(lanes, &reduced, given_up).solve(&right);
         let mut part = 1.0;
         let mut first = None;
         for ((k, stretch), step) in free.iter().zip(&step) {
@@ -235,7 +249,7 @@ mod tests {
                 lower: if ranged { &lower } else { &[] },
                 upper: if ranged { &upper } else { &[] },
             };
-            let theta = minimise(Lanes::chosen(), &problem);
+            let theta = minimise(Lanes::chosen(), &problem, &|| false);
             let worst = violation(&problem, &theta);
             assert!(worst < 1e-10, "round {round}: {worst:e} at {theta:?}");
         }
@@ -254,6 +268,7 @@ mod tests {
                 lower: &[],
                 upper: &[],
             },
+            &|| false,
         );
         assert!(zeros.iter().all(|x| *x == 0.0), "{zeros:?}");
         let held = minimise(
@@ -266,6 +281,7 @@ mod tests {
                 lower: &[0.25, -9.0],
                 upper: &[0.25, 9.0],
             },
+            &|| false,
         );
         assert!(same(held[0], 0.25) && (held[1] - 0.75).abs() < 1e-12, "{held:?}");
     }

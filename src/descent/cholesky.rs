@@ -1,10 +1,14 @@
 //! The Cholesky factorization H = L·Lᵀ of a symmetric positive definite matrix (Golub & Van Loan 2013, §4.2).
 
+use super::GivenUp;
 use super::lanes::Lanes;
 use super::matrix::Matrix;
 
 /// The smallest ridge that is tried, as a part of the largest diagonal element.
 const RIDGE_FIRST: f64 = 1e-14;
+
+/// Rows from which on a factorization asks whether it is wanted.
+const WIDE: usize = 64;
 
 /// A factorization.
 pub(super) struct Cholesky {
@@ -14,11 +18,14 @@ pub(super) struct Cholesky {
 }
 
 impl Cholesky {
-    /// Factors `matrix`; nothing if it is not numerically positive definite.
-    pub(super) fn new(lanes: Lanes, matrix: &Matrix) -> Option<Self> {
+    /// Factors `matrix`; nothing if it is not numerically positive definite, or wanted no more.
+    pub(super) fn new(lanes: Lanes, matrix: &Matrix, given_up: GivenUp<'_>) -> Option<Self> {
         let size = matrix.columns();
         let mut transposed = Matrix::zeros(size, size);
         for i in 0..size {
+            if size >= WIDE && given_up() {
+                return None;
+            }
             for j in 0..=i {
                 let known = lanes.dot(&transposed.column(i)[..j], &transposed.column(j)[..j]);
                 let rest = matrix.at(i, j) - known;
@@ -37,7 +44,7 @@ impl Cholesky {
     }
 
     /// Factors `matrix` plus the smallest multiple of the identity, out of a growing sequence, that makes it positive definite.
-    pub(super) fn shifted(lanes: Lanes, matrix: &Matrix) -> Self {
+    pub(super) fn shifted(lanes: Lanes, matrix: &Matrix, given_up: GivenUp<'_>) -> Self {
         let size = matrix.columns();
         let largest = (0..size).map(|k| matrix.at(k, k).abs()).fold(f64::MIN_POSITIVE, f64::max);
         let mut ridge = 0.0;
@@ -45,8 +52,11 @@ impl Cholesky {
         for _ in 0..400 {
             let mut shifted = matrix.clone();
             (0..size).for_each(|k| shifted.set(k, k, matrix.at(k, k) + ridge));
-            if let Some(factor) = Self::new(lanes, &shifted) {
+            if let Some(factor) = Self::new(lanes, &shifted, given_up) {
                 return factor;
+            }
+            if size >= WIDE && given_up() {
+                break;
             }
             ridge = if ridge == 0.0 { RIDGE_FIRST * largest } else { 10.0 * ridge };
         }
@@ -72,13 +82,16 @@ impl Cholesky {
     }
 
     /// L⁻ᵀ, so that H⁻¹ = L⁻ᵀ·L⁻¹.
-    pub(super) fn inverse_root(&self) -> Matrix {
+    pub(super) fn inverse_root(&self, given_up: GivenUp<'_>) -> Matrix {
         let size = self.transposed.columns();
         Matrix::from_columns(
             size,
             (0..size).map(|k| {
                 let mut x = vec![0.0; size];
                 x[k] = 1.0;
+                if given_up() {
+                    return x;
+                }
                 for i in (0..=k).rev() {
                     x[i] /= self.transposed.at(i, i);
                     let value = x[i];
@@ -108,10 +121,10 @@ mod tests {
     fn factors_solve_and_invert() {
         let lanes = Lanes::chosen();
         let a = Matrix::from_columns(3, [vec![4.0, 2.0, 0.6], vec![2.0, 5.0, -1.0], vec![0.6, -1.0, 3.0]]);
-        let factor = Cholesky::new(lanes, &a).unwrap();
+        let factor = Cholesky::new(lanes, &a, &|| false).unwrap();
         let back = a.times(lanes, &factor.solve(&[1.0, -2.0, 0.5]));
         assert!(back.iter().zip([1.0, -2.0, 0.5]).all(|(x, y)| (x - y).abs() < 1e-14), "{back:?}");
-        let root = factor.inverse_root();
+        let root = factor.inverse_root(&|| false);
         for k in 0..3 {
             let row: Vec<f64> = (0..3).map(|j| root.at(k, j)).collect();
             let product = a.times(lanes, &root.times(lanes, &row));
@@ -127,10 +140,10 @@ mod tests {
     fn what_is_not_positive_definite_is_refused_or_shifted() {
         let lanes = Lanes::chosen();
         let singular = Matrix::from_columns(2, [vec![1.0, 1.0], vec![1.0, 1.0]]);
-        assert!(Cholesky::new(lanes, &singular).is_none());
-        let solution = Cholesky::shifted(lanes, &singular).solve(&[1.0, 1.0]);
+        assert!(Cholesky::new(lanes, &singular, &|| false).is_none());
+        let solution = Cholesky::shifted(lanes, &singular, &|| false).solve(&[1.0, 1.0]);
         assert!((solution[0] + solution[1] - 1.0).abs() < 1e-6, "{solution:?}");
         let negative = Matrix::from_columns(1, [vec![-1.0]]);
-        assert!(Cholesky::shifted(lanes, &negative).solve(&[1.0])[0].is_finite());
+        assert!(Cholesky::shifted(lanes, &negative, &|| false).solve(&[1.0])[0].is_finite());
     }
 }

@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::GivenUp;
+
 /// Named columns of one length. Values are finite.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Dataset {
@@ -163,6 +165,13 @@ impl Dataset {
     pub fn subset(&self, rows: &[usize]) -> Self {
         let columns = self.columns.iter().map(|column| rows.iter().map(|row| column[*row]).collect()).collect();
         Self { columns, rows: rows.len(), ..self.clone() }
+    }
+
+    /// The same, unless it is wanted no more.
+    pub(super) fn subset_unless(&self, rows: &[usize], given_up: GivenUp<'_>) -> Option<Self> {
+        let of = |column: &Arc<[f64]>| (!given_up()).then(|| rows.iter().map(|row| column[*row]).collect());
+        let columns = self.columns.iter().map(of).collect::<Option<_>>()?;
+        Some(Self { columns, rows: rows.len(), ..self.clone() })
     }
 
     /// The number of rows, at least 1.

@@ -20,6 +20,9 @@ const CHUNK_ROWS: usize = 16 * BLOCK_ROWS;
 /// Rows a task of a compression, at least; more where a triangle is large beside them.
 const FOLD_ROWS_MIN: usize = 64 * BLOCK_ROWS;
 
+/// Columns from which on a block of rows takes long enough to be asked within.
+const WIDE: usize = 64;
+
 /// Features, target and weights of one fit.
 pub(super) struct Design {
     pub(super) basis: Arc<dyn Basis>,
@@ -46,8 +49,9 @@ impl Design {
         weights: Option<&Weights>,
         data: &Dataset,
         lanes: Lanes,
+        team: &dyn Team,
     ) -> Result<Self, SpecError> {
-        let basis = family(model)?.basis(model, data);
+        let basis = family(model)?.basis(model, data, &|| team.gives_up());
         let classes = family(model)?.classes(model, data);
         Self::bind(model, weights, data, lanes, basis, classes, None)
     }
@@ -110,6 +114,16 @@ impl Design {
         self.target.len()
     }
 
+    /// Whether a pass over the rows has more than one block, between which it may be left.
+    pub(super) fn is_long(&self) -> bool {
+        self.rows() > BLOCK_ROWS
+    }
+
+    /// Whether a block of rows has so many columns that it takes long by itself.
+    pub(super) fn is_wide(&self) -> bool {
+        self.width() >= WIDE
+    }
+
     /// Weighted sums a row.
     pub(super) fn outputs(&self) -> usize {
         self.response.outputs(self.classes.len())
@@ -156,10 +170,11 @@ impl Design {
     }
 
     /// The first row whose prediction or target makes the squared error overflow.
-    pub(super) fn first_overflowing_row(&self, working: &[f64]) -> Option<u64> {
+    pub(super) fn first_overflowing_row(&self, working: &[f64], team: &dyn Team) -> Option<u64> {
         let width = self.basis.width();
         let mut block = vec![0.0; width];
-        (0..self.rows()).find_map(|row| {
+        let wanted = |row: &usize| !row.is_multiple_of(BLOCK_ROWS) || !team.gives_up();
+        (0..self.rows()).take_while(wanted).find_map(|row| {
             self.fill(row, 1, &mut block);
             let target = if self.response == Response::Identity { self.target[row] - self.target_shift } else { 0.0 };
             let bad = working.chunks(width.max(1)).any(|working| {
@@ -184,6 +199,8 @@ impl Design {
     pub(super) fn compress(&self, team: &dyn Team) -> Triangle {
         let width = self.basis.width();
         let chunk_rows = FOLD_ROWS_MIN.max((4 * width).next_multiple_of(BLOCK_ROWS));
+        // A block of many columns takes long by itself.
+        let within = || width >= WIDE && team.gives_up();
         let whole = gather(
             self.rows(),
             chunk_rows,
@@ -192,7 +209,7 @@ impl Design {
                 let mut triangle = Triangle::empty(width + 1);
                 let mut block = vec![0.0; (width + 1) * BLOCK_ROWS];
                 for from in (from..end).step_by(BLOCK_ROWS) {
-                    if team.abandoned() {
+                    if team.gives_up() {
                         return None;
                     }
                     let rows = BLOCK_ROWS.min(end - from);
@@ -213,11 +230,11 @@ impl Design {
                             }
                         }
                     }
-                    triangle.absorb(self.lanes, block, rows);
+                    triangle.absorb_unless(self.lanes, block, rows, &within);
                 }
                 Some(triangle)
             },
-            |first, second| first.merge(self.lanes, &second),
+            |first, second| first.merge(self.lanes, &second, &within),
         );
         whole.unwrap_or_else(|| Triangle::empty(width + 1))
     }

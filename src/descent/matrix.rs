@@ -1,6 +1,7 @@
 //! Small dense matrices by column, and the factorizations that the core needs of them. Own, because libraries pick
 //! their kernels at run time and so give other bits on other machines.
 
+use super::GivenUp;
 use super::lanes::Lanes;
 
 /// A dense matrix, column by column.
@@ -71,8 +72,9 @@ impl Matrix {
     }
 
     /// A·B.
-    pub(super) fn times_matrix(&self, lanes: Lanes, other: &Self) -> Self {
-        Self::from_columns(self.rows, (0..other.columns).map(|k| self.times(lanes, other.column(k))))
+    pub(super) fn times_matrix(&self, lanes: Lanes, other: &Self, given_up: GivenUp<'_>) -> Self {
+        let column = |k| if given_up() { vec![0.0; self.rows] } else { self.times(lanes, other.column(k)) };
+        Self::from_columns(self.rows, (0..other.columns).map(column))
     }
 
     /// Whether no value is infinite or not a number.
@@ -105,12 +107,15 @@ impl Matrix {
 
 /// Singular values by one-sided Jacobi rotations (Hestenes 1958), largest first: each to high relative accuracy, also
 /// the small ones of badly scaled columns.
-pub(super) fn singular_values(lanes: Lanes, mut a: Matrix) -> Vec<f64> {
+pub(super) fn singular_values(lanes: Lanes, mut a: Matrix, given_up: GivenUp<'_>) -> Vec<f64> {
     const SWEEPS_MAX: usize = 40;
     let columns = a.columns();
     for _ in 0..SWEEPS_MAX {
         let mut rotated = false;
         for first in 0..columns {
+            if given_up() {
+                return Vec::new();
+            }
             for second in first + 1..columns {
                 let (x, y) = a.two_columns(first, second);
                 let (xx, yy, xy) = (lanes.dot(x, x), lanes.dot(y, y), lanes.dot(x, y));
@@ -140,13 +145,13 @@ pub(super) fn singular_values(lanes: Lanes, mut a: Matrix) -> Vec<f64> {
 }
 
 /// The largest singular value by power iteration on AᵀA, for matrices too large for [`singular_values`].
-pub(super) fn largest_singular_value(lanes: Lanes, a: &Matrix) -> f64 {
+pub(super) fn largest_singular_value(lanes: Lanes, a: &Matrix, given_up: GivenUp<'_>) -> f64 {
     const STEPS: usize = 300;
     let mut x: Vec<f64> = (0..a.columns()).map(|at| 1.0 + (at % 7) as f64 / 16.0).collect();
     let mut sigma = 0.0;
     for _ in 0..STEPS {
         let norm = lanes.dot(&x, &x).sqrt();
-        if norm == 0.0 {
+        if norm == 0.0 || given_up() {
             return 0.0;
         }
         x.iter_mut().for_each(|value| *value /= norm);
@@ -176,13 +181,7 @@ impl Whitening {
     /// Decomposes `a` with right-hand side `b` (length m). Columns whose part outside the earlier ones is below
     /// `tolerance` times the largest are left out.
     /// Ends early, with a result that means nothing, as soon as `abandoned` says so.
-    pub(super) fn new(
-        lanes: Lanes,
-        mut a: Matrix,
-        mut b: Vec<f64>,
-        tolerance: f64,
-        abandoned: &dyn Fn() -> bool,
-    ) -> Self {
+    pub(super) fn new(lanes: Lanes, mut a: Matrix, mut b: Vec<f64>, tolerance: f64, abandoned: GivenUp<'_>) -> Self {
         let (m, p) = (a.rows(), a.columns());
         let mut order: Vec<usize> = (0..p).collect();
         let mut rank = 0;
@@ -267,7 +266,7 @@ fn reflect(lanes: Lanes, a: &mut Matrix, b: &mut [f64], k: usize, norm: f64) {
 
 /// Thin QR by modified Gram-Schmidt, each column orthogonalized twice ("twice is enough", Giraud et al. 2005): columns
 /// of full rank → orthonormal Z and upper triangular S with A = Z·S.
-fn orthonormal(lanes: Lanes, mut a: Matrix, abandoned: &dyn Fn() -> bool) -> (Matrix, Matrix) {
+fn orthonormal(lanes: Lanes, mut a: Matrix, abandoned: GivenUp<'_>) -> (Matrix, Matrix) {
     let columns = a.columns();
     let mut s = Matrix::zeros(columns, columns);
     for k in 0..columns {
@@ -307,10 +306,10 @@ mod tests {
     fn singular_values_agree_with_an_independent_library() {
         let a = sample(12, 6);
         let theirs = DMatrix::from_column_slice(12, 6, &a.values).svd(false, false).singular_values;
-        for (ours, theirs) in singular_values(Lanes::chosen(), a.clone()).iter().zip(theirs.iter()) {
+        for (ours, theirs) in singular_values(Lanes::chosen(), a.clone(), &|| false).iter().zip(theirs.iter()) {
             assert!((ours - theirs).abs() < 1e-13, "{ours} {theirs}");
         }
-        let power = largest_singular_value(Lanes::chosen(), &a);
+        let power = largest_singular_value(Lanes::chosen(), &a, &|| false);
         assert!((power - theirs[0]).abs() < 1e-6 * theirs[0]);
     }
 

@@ -4,9 +4,13 @@
 mod plan;
 mod run;
 
+mod point;
+
 mod aside;
 mod problem;
 mod restarts;
+mod seeking;
+mod told;
 mod validation;
 
 mod models;
@@ -34,6 +38,7 @@ mod elementary;
 mod lanes;
 mod matrix;
 mod same;
+mod sorting;
 mod student;
 mod tree;
 mod triangle;
@@ -66,7 +71,7 @@ pub use spec::{
 };
 
 /// Changes whenever the same input could give other bits; checkpoints of another version are not resumed from.
-pub const NUMERICS_VERSION: u64 = 2;
+pub const NUMERICS_VERSION: u64 = 3;
 
 /// Parameters of a curve, at most.
 pub const PARAMETERS_MAX: usize = 256;
@@ -86,18 +91,33 @@ pub trait Team: Sync {
     /// See the trait.
     fn each(&self, count: usize, task: &(dyn Fn(usize) + Sync));
 
-    /// Whether nobody wants the result any more. Asked once a block while the rows are prepared, before the first step;
-    /// a run whose team says so then ends as [`Outcome::Abandoned`]. Afterwards the observer is asked instead.
+    /// Whether nobody wants the result any more. Asked in every loop that may take long; a run whose team says so before
+    /// the first step ends as [`Outcome::Abandoned`], and later as the observer says.
     fn abandoned(&self) -> bool {
         false
     }
 
-    /// Whether the time that the fit may take is over. Asked by descents that nobody watches; what they have found until
+    /// Whether the time that the fit may take is over. Asked wherever [`Team::abandoned`] is; what has been found until
     /// then counts.
     fn expired(&self) -> bool {
         false
     }
+
+    /// Whether to leave what takes long, for one reason or the other.
+    fn gives_up(&self) -> bool {
+        self.abandoned() || self.expired()
+    }
+
+    /// Whether anyone has been told to give up: only then may something that was computed be a part of itself. Kept by the
+    /// core's own teams.
+    fn was_told(&self) -> bool {
+        false
+    }
 }
+
+/// Asked again and again by what takes long: whether it is wanted no more. What ends early returns something of the right
+/// shape that means nothing; whoever began it asks the team [`Team::was_told`] before believing it.
+type GivenUp<'a> = &'a dyn Fn() -> bool;
 
 /// A team of the calling thread alone.
 #[derive(Clone, Copy, Debug)]

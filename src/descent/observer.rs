@@ -41,6 +41,12 @@ pub trait Observer {
     fn pulse(&mut self) -> Control {
         Control::Continue
     }
+
+    /// Called where the run stands at no recorded point but knows how to go on from there: when a step was left in the
+    /// middle, and while it searches for a start. The checkpoint is made when it is asked for.
+    fn standing(&mut self, _checkpoint: &dyn Fn() -> Checkpoint) -> Control {
+        self.pulse()
+    }
 }
 
 /// A run's whole state as named vectors.
@@ -54,4 +60,11 @@ pub struct Checkpoint {
     pub floats: Vec<(String, Vec<f64>)>,
     /// Named vectors of whole numbers.
     pub integers: Vec<(String, Vec<u64>)>,
+}
+
+impl Checkpoint {
+    /// Whether a descent had begun: before, there is what a search has found, and no place to go on from.
+    pub(super) fn has_begun(&self) -> bool {
+        self.floats.iter().any(|(name, _)| name == "coordinates")
+    }
 }

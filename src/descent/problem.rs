@@ -8,7 +8,7 @@ use super::losses::{self, About, Loss, Shape};
 use super::models::Response;
 use super::objective::{Centering, Chart, Compressed, Kinks, Objective, Quadratic, Spectrum, Steepness, Streamed};
 use super::optimizers::{Optimizer, Scaling, Setting, method, scaling};
-use super::run::Ground;
+use super::point::Ground;
 use super::spec::Spec;
 use super::{Dataset, Lanes, Representation, Team, models};
 
@@ -29,8 +29,8 @@ pub(super) struct Problem {
 
 /// Why a fit cannot be made ready.
 pub(super) enum Unready {
-    /// The team was told that nobody wants the result.
-    Abandoned,
+    /// The team was told that nobody wants the result, or that its time is over.
+    GivenUp,
     /// A value overflows; the row at fault, where one is.
     NonFinite(Option<u64>),
 }
@@ -54,7 +54,7 @@ impl Problem {
         offset: Option<Arc<[f64]>>,
     ) -> Result<Self, Unready> {
         let (Ok(mut design), Some(kind)) =
-            (Design::new(&spec.model, spec.weights.as_ref(), data, lanes), losses::kind(&spec.loss))
+            (Design::new(&spec.model, spec.weights.as_ref(), data, lanes, team), losses::kind(&spec.loss))
         else {
             return Err(Unready::NonFinite(None));
         };
@@ -70,15 +70,15 @@ impl Problem {
         };
         let squared = (kind.shape() == Shape::Quadratic).then(|| kind.build(&spec.loss, &about(1.0)));
         let quadratic = Quadratic::new(&design, spec.penalty, squared.as_deref(), team);
-        if team.abandoned() {
-            return Err(Unready::Abandoned);
+        if team.was_told() {
+            return Err(Unready::GivenUp);
         }
         let Some(quadratic) = quadratic else {
             let zeros = vec![0.0; design.basis.width()];
-            return Err(Unready::NonFinite(design.first_overflowing_row(&zeros)));
+            return Err(Unready::NonFinite(design.first_overflowing_row(&zeros, team)));
         };
         let needs_spread = kind.scale_factor().is_some() && spec.loss.number("delta").is_none();
-        let spread = if needs_spread { spread(&design, &quadratic.optimum_in_working()) } else { 1.0 };
+        let spread = if needs_spread { spread(&design, &quadratic.optimum_in_working(), team) } else { 1.0 };
         let loss = kind.build(&spec.loss, &about(spread));
         let names = super::coefficient_names(&spec.model, data).unwrap_or_default();
         let intercept_ranged =
@@ -95,6 +95,9 @@ impl Problem {
         };
         let batched = spec.optimizer.integer("batch_size").is_some();
         let ranges = ranges(spec, &names, &design);
+        if team.was_told() {
+            return Err(Unready::GivenUp);
+        }
         Ok(Self { design, loss, shape: kind.shape(), quadratic, chart, kinks, representation, batched, ranges })
     }
 
@@ -111,8 +114,8 @@ impl Problem {
         &self.kinks
     }
 
-    fn compressed(&self) -> Compressed {
-        self.quadratic.compressed(&self.chart, self.design.basis.as_ref(), self.kinks.clone())
+    fn compressed<'a>(&self, team: &'a dyn Team) -> Compressed<'a> {
+        self.quadratic.compressed(&self.chart, self.design.basis.as_ref(), self.kinks.clone(), team)
     }
 
     /// The unit of η: the target's spread where η is in its units.
@@ -124,15 +127,18 @@ impl Problem {
     /// The objective over the rows.
     pub(super) fn streamed<'a>(&'a self, team: &'a dyn Team) -> Streamed<'a> {
         let basis = self.design.basis.as_ref();
-        let norms =
-            if self.is_whitened() { vec![1.0; self.chart.width(basis)] } else { self.compressed().norms().to_vec() };
+        let norms = if self.is_whitened() {
+            vec![1.0; self.chart.width(basis)]
+        } else {
+            self.compressed(team).norms().to_vec()
+        };
         let floor = 16.0 * f64::EPSILON * self.loss.slope_unit(self.quadratic.target_norm());
         let squares = self.shape == Shape::Quadratic;
         Streamed {
             design: &self.design,
             loss: self.loss.as_ref(),
             chart: &self.chart,
-            penalty: self.quadratic.penalty_in(&self.chart, basis),
+            penalty: self.quadratic.penalty_in(&self.chart, basis, &|| team.gives_up()),
             kinks: self.kinks.clone(),
             team,
             steepness: Steepness { norms, floor, squares, unit: self.unit() },
@@ -143,34 +149,35 @@ impl Problem {
     fn cheapest<'a>(&'a self, team: &'a dyn Team) -> Box<dyn Objective + 'a> {
         match self.representation {
             Representation::Compressed if self.is_whitened() => {
-                Box::new(self.quadratic.whitened(self.design.basis.as_ref()))
+                Box::new(self.quadratic.whitened(self.design.basis.as_ref(), team))
             }
-            Representation::Compressed => Box::new(self.compressed()),
+            Representation::Compressed => Box::new(self.compressed(team)),
             Representation::Streamed if self.is_quadratic() && self.is_whitened() && !self.batched => {
-                Box::new(self.quadratic.whitened(self.design.basis.as_ref()))
+                Box::new(self.quadratic.whitened(self.design.basis.as_ref(), team))
             }
             Representation::Streamed => Box::new(self.streamed(team)),
         }
     }
 
     /// The spectrum of the Hessian, or of a bound of it; nothing where its curvature has no bound.
-    pub(super) fn spectrum(&self) -> Option<Spectrum> {
-        self.spectrum_for(self.loss.curvature_max()?)
+    pub(super) fn spectrum(&self, team: &dyn Team) -> Option<Spectrum> {
+        self.spectrum_for(self.loss.curvature_max()?, team)
     }
 
     /// The spectrum where the loss has this second derivative in every row.
-    fn spectrum_for(&self, curvature: f64) -> Option<Spectrum> {
+    fn spectrum_for(&self, curvature: f64, team: &dyn Team) -> Option<Spectrum> {
         if self.is_whitened() {
             let smallest = (self.shape == Shape::Quadratic).then_some(2.0);
             return Some(Spectrum { largest: curvature.max(2.0 * f64::from(u8::from(self.is_penalized()))), smallest });
         }
-        let spectrum = Spectrum::of_root(self.design.lanes, self.compressed().root(curvature));
+        let spectrum = Spectrum::of_root(self.design.lanes, self.compressed(team).root(curvature), &|| team.gives_up());
         // The smallest curvature of other losses is not known.
         Some(Spectrum { smallest: spectrum.smallest.filter(|_| self.shape == Shape::Quadratic), ..spectrum })
     }
 
     fn is_penalized(&self) -> bool {
-        self.quadratic.penalty_in(&Chart::Data, self.design.basis.as_ref()) != super::objective::PenaltyForm::None
+        self.quadratic.penalty_in(&Chart::Data, self.design.basis.as_ref(), &|| false)
+            != super::objective::PenaltyForm::None
     }
 
     /// Coordinates → coefficients in data units, internal order.
@@ -224,19 +231,22 @@ impl Ground for Problem {
         self.design.response.is_classifier()
     }
 
-    fn stable_spectrum(&self) -> Option<Spectrum> {
-        self.is_quadratic().then(|| self.spectrum()).flatten()
+    fn stable_spectrum(&self, team: &dyn Team) -> Option<Spectrum> {
+        self.is_quadratic().then(|| self.spectrum(team)).flatten()
     }
 
-    fn optimizer(&self, spec: &Spec) -> Option<Box<dyn Optimizer>> {
+    fn optimizer(&self, spec: &Spec, team: &dyn Team) -> Option<Box<dyn Optimizer>> {
         // Where the curvature has no bound, ten times its size near the optimum, or at coefficients 0, is a cautious guess.
         let guess = 10.0 * self.design.mean_square_target().sqrt().max(1.0);
         let curvature = match self.shape {
             Shape::UnboundedLikelihood => Some(guess),
             _ => self.loss.curvature_max(),
         };
-        let spectrum =
-            || curvature.and_then(|most| self.spectrum_for(most)).unwrap_or(Spectrum { largest: 1.0, smallest: None });
+        let spectrum = || {
+            curvature
+                .and_then(|most| self.spectrum_for(most, team))
+                .unwrap_or(Spectrum { largest: 1.0, smallest: None })
+        };
         let bounded = curvature.is_some();
         let setting = Setting {
             width: self.chart.width(self.design.basis.as_ref()) * self.design.outputs(),
@@ -298,8 +308,8 @@ fn ranges(spec: &Spec, names: &[String], design: &Design) -> Vec<(f64, f64)> {
 }
 
 /// The spread of the residuals of least squares, of the rows that count.
-fn spread(design: &Design, working: &[f64]) -> f64 {
-    let predictions = design.predictions(working);
+fn spread(design: &Design, working: &[f64], team: &dyn Team) -> f64 {
+    let predictions = design.predictions(working, team);
     let counted = predictions.iter().zip(design.target()).enumerate().filter(|(row, _)| design.weight(*row) > 0.0);
     let residuals = counted.map(|(_, (x, y))| (x - y).abs()).collect();
     spread_of(residuals, 64.0 * f64::EPSILON * design.mean_square_target().sqrt())

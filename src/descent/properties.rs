@@ -8,8 +8,10 @@ use super::registry::{Choice, Descriptor, Domain, Fallback, Parameter, Value};
 use super::spec::{Covariance, Penalty, Spec, Start, Stop};
 use super::*;
 
+mod cancelling;
 mod random;
 mod resuming;
+mod searching;
 
 /// Uniform numbers in (0, 1) and normal ones, the same for ever.
 pub(super) struct Noise(u64);

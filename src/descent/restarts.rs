@@ -3,25 +3,20 @@
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
 
-use super::Team;
-use super::aside::{self, Quiet, Silent};
-use super::outcome::Minimum;
+use super::aside::{Quiet, Silent};
+use super::outcome::{Minimum, StopReason};
+use super::point::{Ground, Point};
 use super::problem::Problem;
-use super::run::{Ground, Point, descend};
+use super::run::descend;
+use super::seeking::{Found, Seeking};
 use super::spec::{Restarts, Spec, Spread};
 use super::start::Normal;
+use super::{GivenUp, Team};
 
 /// Two ends count as one minimum if their objectives differ by no more than this part …
 const SAME_OBJECTIVE: f64 = 1e-6;
 /// … and their coordinates by no more than this part of the largest one.
 const SAME_PLACE: f64 = 1e-3;
-
-/// What the descents found.
-pub(super) struct Found {
-    /// The coordinates from which the best minimum is reached.
-    pub(super) start: Vec<f64>,
-    pub(super) minima: Vec<Minimum>,
-}
 
 /// Where a descent ended.
 pub(super) struct End {
@@ -31,6 +26,8 @@ pub(super) struct End {
     pub(super) objective: f64,
     pub(super) loss: f64,
     pub(super) converged: bool,
+    /// Whether the descent ended by itself, and would end there again.
+    pub(super) is_whole: bool,
 }
 
 /// Descends from each start. Nothing if the team gave up.
@@ -40,10 +37,27 @@ pub(super) fn search(
     restarts: Restarts,
     first: &[f64],
     team: &dyn Team,
+    seeking: &mut Seeking<'_>,
+) -> Option<Found> {
+    let found = seeking.once("restarts", team, |seeking| {
+        let found = searched(problem, spec, restarts, first, team, seeking)?;
+        Some(found.encoded())
+    });
+    Found::decoded(&found?)
+}
+
+fn searched(
+    problem: &Problem,
+    spec: &Spec,
+    restarts: Restarts,
+    first: &[f64],
+    team: &dyn Team,
+    seeking: &mut Seeking<'_>,
 ) -> Option<Found> {
     let count = restarts.count.max(1) as usize;
-    let start = |index: usize| if index == 0 { first.to_vec() } else { drawn(problem, spec.seed, restarts, index) };
-    let ends = aside::all(team, count, &|index| descent(problem, spec, &start(index), index, team));
+    let start =
+        |index: usize| if index == 0 { first.to_vec() } else { drawn(problem, spec.seed, restarts, index, team) };
+    let ends = seeking.ends("restarts", team, count, &|index| descent(problem, spec, &start(index), index, team));
     if team.abandoned() {
         return None;
     }
@@ -62,9 +76,9 @@ pub(super) fn search(
 pub(super) fn descent(ground: &dyn Ground, spec: &Spec, start: &[f64], index: usize, team: &dyn Team) -> Option<End> {
     let quiet = Quiet(team);
     let objective = ground.objective(&quiet);
-    let mut point = Point::new(ground, None, start.to_vec(), ground.optimizer(spec)?);
+    let mut point = Point::new(ground, None, start.to_vec(), ground.optimizer(spec, &quiet)?);
     point.evaluate(objective.as_ref());
-    if !point.is_finite() {
+    if !point.is_finite() || quiet.was_told() {
         return None;
     }
     let reason = descend(objective.as_ref(), &mut point, spec, f64::INFINITY, false, &mut Silent(team)).ok()?;
@@ -74,6 +88,7 @@ pub(super) fn descent(ground: &dyn Ground, spec: &Spec, start: &[f64], index: us
         objective: evaluation.objective(),
         loss: evaluation.loss,
         converged: reason.converged(),
+        is_whole: !matches!(reason, StopReason::Interrupted | StopReason::Cancelled | StopReason::MaxSeconds),
         at: point.here.at,
     })
 }
@@ -108,11 +123,11 @@ pub(super) fn distinct(ground: &dyn Ground, ends: &[End]) -> Vec<Minimum> {
 }
 
 /// The start of this index; each has a random stream of its own.
-fn drawn(problem: &Problem, seed: u64, restarts: Restarts, index: usize) -> Vec<f64> {
+fn drawn(problem: &Problem, seed: u64, restarts: Restarts, index: usize, team: &dyn Team) -> Vec<f64> {
     let stream = (index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mut generator = Pcg64::seed_from_u64(seed ^ stream);
     let internal = match restarts.spread {
-        Spread::Rows => match through_rows(problem, &mut generator) {
+        Spread::Rows => match through_rows(problem, &mut generator, team) {
             Some(working) => return coordinates(problem, &working),
             None => scaled_normal(problem, seed ^ stream),
         },
@@ -133,7 +148,7 @@ fn coordinates(problem: &Problem, working: &[f64]) -> Vec<f64> {
 
 /// Working coefficients of the exact fit through p rows drawn at random, as resampling methods of robust regression begin
 /// (Rousseeuw & Leroy 1987, §5.1). Nothing for models with several outputs, or where the rows do not determine a fit.
-fn through_rows(problem: &Problem, generator: &mut Pcg64) -> Option<Vec<f64>> {
+fn through_rows(problem: &Problem, generator: &mut Pcg64, team: &dyn Team) -> Option<Vec<f64>> {
     let design = &problem.design;
     let p = design.basis.width();
     if design.outputs() != 1 || design.response != super::models::Response::Identity || design.rows() < p {
@@ -148,7 +163,7 @@ fn through_rows(problem: &Problem, generator: &mut Pcg64) -> Option<Vec<f64>> {
             functions.push(design.target()[row] - design.target_shift);
             rows.push(functions);
         }
-        if let Some(solution) = solve(rows) {
+        if let Some(solution) = solve(rows, &|| team.gives_up()) {
             return Some(solution);
         }
     }
@@ -156,9 +171,12 @@ fn through_rows(problem: &Problem, generator: &mut Pcg64) -> Option<Vec<f64>> {
 }
 
 /// Gaussian elimination with partial pivoting on the rows of [A b]; nothing if A is nearly singular.
-fn solve(mut rows: Vec<Vec<f64>>) -> Option<Vec<f64>> {
+fn solve(mut rows: Vec<Vec<f64>>, given_up: GivenUp<'_>) -> Option<Vec<f64>> {
     let p = rows.len();
     for k in 0..p {
+        if given_up() {
+            return None;
+        }
         let pivot = (k..p).max_by(|i, j| rows[*i][k].abs().total_cmp(&rows[*j][k].abs()))?;
         rows.swap(k, pivot);
         if rows[k][k].abs() < 1e-8 {

@@ -2,17 +2,20 @@
 //! step is made.
 
 use super::losses::Shape;
-use super::objective::{Evaluation, Objective, Spectrum};
+use super::objective::Objective;
 use super::observer::{Checkpoint, Control, Observer, Step};
-use super::optimizers::{Advance, Optimizer, Position};
+use super::optimizers::{Advance, Position};
 use super::outcome::{Divergence, Minimum, Outcome, StopReason, Suggestion};
+use super::point::{COMPARING, Ground, Judging, Point};
 use super::problem::{Problem, Unready};
 use super::registry::Choice;
-use super::report::{Ended, report};
+use super::report::{Ended, report, unready};
 use super::restarts;
+use super::seeking::{Ledger, Seeking};
 use super::spec::{Spec, Split};
+use super::told::{Told, Unhurried};
 use super::validation::{Best, Judge, parts};
-use super::{Dataset, Lanes, NUMERICS_VERSION, Team, start};
+use super::{Dataset, Lanes, Team, start};
 
 /// How the objective is evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,160 +32,6 @@ pub(super) const DIVERGENCE_FACTOR: f64 = 1e6;
 /// A mean log loss below which every row is classified beyond doubt: the classes are separated, and the optimum is at
 /// infinity.
 const SEPARATED: f64 = 1e-9;
-
-/// What a descent needs to know of the fit that it is made for.
-pub(super) trait Ground: Sync {
-    /// Coordinates → coefficients in data units, in the fixed order of answers.
-    fn coefficients(&self, at: &[f64]) -> Vec<f64>;
-    /// The slopes of steepest descent by the coefficients that descend, in data units.
-    fn slopes(&self, at: &[f64], gradient: &[f64]) -> Vec<f64>;
-    fn lanes(&self) -> Lanes;
-    fn shape(&self) -> Shape;
-    fn is_classifier(&self) -> bool;
-    /// The spectrum that bounds a stable learning rate, where there is one: the objective is quadratic.
-    fn stable_spectrum(&self) -> Option<Spectrum>;
-    /// The optimizer that was asked for.
-    fn optimizer(&self, spec: &Spec) -> Option<Box<dyn Optimizer>>;
-    /// The objective in the cheapest representation that there is.
-    fn objective<'a>(&'a self, team: &'a dyn Team) -> Box<dyn Objective + 'a>;
-}
-
-/// The loss on the rows that judge, at some coordinates.
-pub(super) type Judging<'a> = &'a dyn Fn(&[f64]) -> f64;
-
-/// Where a descent stands.
-pub(super) struct Point<'a> {
-    ground: &'a dyn Ground,
-    pub(super) here: Position,
-    pub(super) initial_loss: f64,
-    iteration: u64,
-    pub(super) optimizer: Box<dyn Optimizer>,
-    judge: Option<Judging<'a>>,
-    validation_loss: Option<f64>,
-    pub(super) best: Option<Best>,
-    /// The rule that ends the descent here, known before the point is observed so that a checkpoint has it.
-    ends: Option<StopReason>,
-    /// How many times the descent has begun anew from another place.
-    pub(super) stage: u64,
-}
-
-/// The rules that compare a point with those before it, by their number in a checkpoint.
-const COMPARING: [StopReason; 3] =
-    [StopReason::GradientTolerance, StopReason::LossTolerance, StopReason::ValidationStoppedImproving];
-
-impl<'a> Point<'a> {
-    pub(super) fn new(
-        ground: &'a dyn Ground,
-        judge: Option<Judging<'a>>,
-        at: Vec<f64>,
-        optimizer: Box<dyn Optimizer>,
-    ) -> Self {
-        let gradient = vec![0.0; at.len()];
-        let here = Position { at, gradient, evaluation: Evaluation { loss: 0.0, penalty: 0.0 } };
-        Self {
-            ground,
-            here,
-            initial_loss: 0.0,
-            iteration: 0,
-            optimizer,
-            judge,
-            validation_loss: None,
-            best: None,
-            ends: None,
-            stage: 0,
-        }
-    }
-
-    /// Evaluates the objective and the loss on the rows that judge where the descent stands.
-    pub(super) fn evaluate(&mut self, objective: &dyn Objective) {
-        self.here.evaluation = objective.evaluate(&self.here.at, &mut self.here.gradient);
-        self.judge_here();
-        if self.iteration == 0 {
-            self.initial_loss = self.here.evaluation.loss;
-        }
-    }
-
-    fn judge_here(&mut self) {
-        self.validation_loss = self.judge.map(|judge| judge(&self.here.at));
-    }
-
-    /// Begins anew from another place, as one more iteration.
-    pub(super) fn begin_again(&mut self, objective: &dyn Objective, at: Vec<f64>, optimizer: Box<dyn Optimizer>) {
-        self.stage += 1;
-        self.iteration += 1;
-        self.ends = None;
-        self.here.at = at;
-        self.optimizer = optimizer;
-        self.evaluate(objective);
-    }
-
-    pub(super) fn is_finite(&self) -> bool {
-        self.here.evaluation.is_finite()
-            && self.here.gradient.iter().chain(&self.here.at).all(|value| value.is_finite())
-    }
-
-    pub(super) fn restore(&mut self, checkpoint: &Checkpoint) -> bool {
-        let vector = |name: &str| checkpoint.floats.iter().find(|(other, _)| other == name).map(|(_, values)| values);
-        let (Some(at), Some(initial)) = (vector("coordinates"), vector("initial_loss")) else { return false };
-        if checkpoint.numerics_version != NUMERICS_VERSION || at.len() != self.here.at.len() || initial.len() != 1 {
-            return false;
-        }
-        if self.best.as_mut().is_some_and(|best| !best.restore(&checkpoint.floats)) {
-            return false;
-        }
-        if !self.optimizer.restore(&checkpoint.floats) {
-            return false;
-        }
-        let ends = vector("ends").and_then(|ends| ends.first());
-        self.ends = ends.and_then(|number| COMPARING.get(*number as usize).copied());
-        self.stage = vector("stage").and_then(|stage| stage.first()).map_or(0, |stage| *stage as u64);
-        self.here.at.clone_from(at);
-        self.initial_loss = initial[0];
-        self.iteration = checkpoint.iteration;
-        true
-    }
-}
-
-impl Step for Point<'_> {
-    fn iteration(&self) -> u64 {
-        self.iteration
-    }
-
-    fn loss(&self) -> f64 {
-        self.here.evaluation.loss
-    }
-
-    fn objective(&self) -> f64 {
-        self.here.evaluation.objective()
-    }
-
-    fn gradient_norm(&self) -> f64 {
-        norm(self.ground.lanes(), &self.ground.slopes(&self.here.at, &self.here.gradient))
-    }
-
-    fn validation_loss(&self) -> Option<f64> {
-        self.validation_loss
-    }
-
-    fn coefficients(&self) -> Vec<f64> {
-        self.ground.coefficients(&self.here.at)
-    }
-
-    fn checkpoint(&self) -> Checkpoint {
-        let mut floats = vec![
-            ("coordinates".to_owned(), self.here.at.clone()),
-            ("initial_loss".to_owned(), vec![self.initial_loss]),
-        ];
-        let number = COMPARING.iter().position(|reason| Some(*reason) == self.ends);
-        floats.extend(number.map(|number| ("ends".to_owned(), vec![number as f64])));
-        if self.stage > 0 {
-            floats.push(("stage".to_owned(), vec![self.stage as f64]));
-        }
-        floats.extend(self.best.iter().flat_map(Best::state));
-        floats.extend(self.optimizer.state());
-        Checkpoint { numerics_version: NUMERICS_VERSION, iteration: self.iteration, floats, integers: Vec::new() }
-    }
-}
 
 /// Fits with these kernels and this representation. See [`super::run`].
 pub fn run_with(
@@ -202,7 +51,10 @@ pub fn run_with(
     if parts.training.is_empty() || parts.judging.is_empty() {
         return Outcome::NonFinite { row: None };
     }
-    let (training, judging) = (data.subset(&parts.training), data.subset(&parts.judging));
+    let part = |rows: &[usize]| data.subset_unless(rows, &|| team.abandoned());
+    let (Some(training), Some(judging)) = (part(&parts.training), part(&parts.judging)) else {
+        return Outcome::Abandoned;
+    };
     match on(&training, Some(&judging), spec, team, how, resume, observer) {
         // A row of the training part, told by its place among all rows.
         Outcome::NonFinite { row: Some(row) } => {
@@ -227,41 +79,62 @@ fn run_on(
     resume: Option<&Checkpoint>,
     observer: &mut dyn Observer,
 ) -> Outcome {
-    let problem = match Problem::new(data, spec, team, how) {
+    let timeless = Unhurried(team);
+    let (told, unhurried) = (Told::new(team), Told::new(&timeless));
+    // What a checkpoint holds is told in coordinates that are known once all is ready.
+    let readying: &Told<'_> = if resume.is_some_and(Checkpoint::has_begun) { &unhurried } else { &told };
+    let problem = match Problem::new(data, spec, readying, how) {
         Ok(problem) => problem,
-        Err(Unready::Abandoned) => return Outcome::Abandoned,
+        Err(Unready::GivenUp) => return unready(spec, data, how.0, &timeless),
         Err(Unready::NonFinite(row)) => return Outcome::NonFinite { row },
     };
     let judge = judging.and_then(|rows| problem.design.on(&spec.model, spec.weights.as_ref(), rows).ok());
-    let judge = judge.map(|design| Judge::new(design, &problem, team));
-    if team.abandoned() {
-        return Outcome::Abandoned;
-    }
-    let Some(optimizer) = problem.optimizer(spec) else { return Outcome::NonFinite { row: None } };
-    let objective = problem.objective(team);
+    let judge = judge.map(|design| Judge::new(design, &problem, readying));
+    let Some(optimizer) = problem.optimizer(spec, readying) else { return Outcome::NonFinite { row: None } };
+    let objective = problem.objective(&told);
     let mut first = problem.coordinates(&start::internal(&spec.start, spec.seed, data, spec, &problem));
-    let mut minima: Vec<Minimum> = Vec::new();
-    if let Some(restarts) = spec.restarts.filter(|restarts| restarts.count > 1) {
-        let Some(found) = restarts::search(&problem, spec, restarts, &first, team) else { return Outcome::Abandoned };
-        (first, minima) = (found.start, found.minima);
+    if readying.was_told() {
+        return unready(spec, data, how.0, &timeless);
     }
-    let judging = judge.as_ref().map(|judge| |at: &[f64]| judge.loss(&problem.working(at)));
+    let (mut minima, mut ledger): (Vec<Minimum>, _) = (Vec::new(), Ledger::of(resume));
+    if let Some(restarts) = spec.restarts.filter(|restarts| restarts.count > 1) {
+        let mut seeking = Seeking::new(ledger, observer);
+        let found = restarts::search(&problem, spec, restarts, &first, &told, &mut seeking);
+        let Some(found) = found else { return Outcome::Abandoned };
+        (first, minima, ledger) = (found.start, found.minima, seeking.ledger);
+    }
+    let judging = judge.as_ref().map(|judge| |at: &[f64]| judge.loss(&problem.working(at), &told));
     let judging = judging.as_ref().map(|judging| judging as Judging<'_>);
     let mut point = Point::new(&problem, judging, first.clone(), optimizer);
+    point.found = ledger.entries();
     let patience = spec.validation.as_ref().and_then(|validation| validation.patience);
-    if let (Some(patience), Some(judge)) = (patience, &judge) {
-        point.best = Some(Best::new(patience, judge.loss(&problem.working(&first)), &first));
+    if let (Some(patience), Some(judging)) = (patience, judging) {
+        point.best = Some(Best::new(patience, judging(&first), &first));
     }
     let resumed = resume.is_some_and(|checkpoint| point.restore(checkpoint));
     point.evaluate(objective.as_ref());
-    if !resumed && !point.is_finite() {
-        return Outcome::NonFinite { row: problem.design.first_overflowing_row(&problem.working(&first)) };
+    let is_late = told.was_told();
+    if is_late {
+        point.evaluate(problem.objective(&unhurried).as_ref());
     }
-    let loss_max = DIVERGENCE_FACTOR * point.initial_loss.max(loss_at_zero(&problem, objective.as_ref()));
-    match descend(objective.as_ref(), &mut point, spec, loss_max, !resumed, observer) {
+    if unhurried.was_told() || (is_late && team.abandoned()) {
+        return Outcome::Abandoned;
+    }
+    if !resumed && !point.is_finite() {
+        return Outcome::NonFinite { row: problem.design.first_overflowing_row(&problem.working(&first), team) };
+    }
+    let descended = if is_late {
+        point.validation_loss = None;
+        Ok(StopReason::MaxSeconds)
+    } else {
+        let loss_max = DIVERGENCE_FACTOR * point.initial_loss.max(loss_at_zero(&problem, objective.as_ref()));
+        descend(objective.as_ref(), &mut point, spec, loss_max, !resumed, observer)
+    };
+    match descended {
         Ok(reason) => {
-            // A fit that converged has its optimum; one that stopped otherwise goes back to the best iterate.
-            let best_iteration = if reason.converged() { None } else { restore_best(objective.as_ref(), &mut point) };
+            let checkpoint = resumable(&mut point, reason);
+            let best_iteration =
+                settle(&mut point, reason, &[objective.as_ref(), problem.objective(&unhurried).as_ref()]);
             let ended = Ended {
                 reason,
                 step: &point,
@@ -271,20 +144,44 @@ fn run_on(
                 judge: judge.as_ref(),
                 best_iteration,
                 minima,
+                checkpoint,
             };
-            report(spec, data, &problem, team, how, ended)
+            report(spec, data, &problem, team, how, &ended, observer)
         }
-        Err(ran_away) => Outcome::Diverged(Box::new(divergence(spec, data, &point, &ran_away))),
+        Err(ran_away) => Outcome::Diverged(Box::new(divergence(spec, data, &point, &ran_away, &told))),
     }
 }
 
-/// Goes back to the iterate that did best on the rows that judge.
-pub(super) fn restore_best(objective: &dyn Objective, point: &mut Point<'_>) -> Option<u64> {
-    let best = point.best.take()?;
-    point.here.at.clone_from(&best.at);
-    point.here.evaluation = objective.evaluate(&best.at, &mut point.here.gradient);
-    point.judge_here();
-    Some(best.iteration)
+/// The checkpoint of a descent that has ended but is not reported yet.
+pub(super) fn resumable(point: &mut Point<'_>, reason: StopReason) -> Option<Checkpoint> {
+    point.end(reason);
+    (!point.is_between()).then(|| point.checkpoint())
+}
+
+/// Goes where a descent that ended for this reason is reported, and says which iteration that was, where it is the best one.
+/// A fit that converged has its optimum; one whose thread is wanted back stays at its last recorded point; another goes back
+/// to the best iterate. `objectives` are one that gives up at the end of the time, and one that does not.
+pub(super) fn settle(point: &mut Point<'_>, reason: StopReason, objectives: &[&dyn Objective; 2]) -> Option<u64> {
+    match reason {
+        StopReason::Cancelled | StopReason::Interrupted => {
+            point.go_back();
+            None
+        }
+        StopReason::MaxSeconds => {
+            if point.is_between() {
+                let here = point.here.clone();
+                point.here.evaluation = objectives[1].evaluate(&here.at, &mut point.here.gradient);
+                if objectives[1].is_cut() || !point.is_finite() {
+                    point.here = here;
+                    point.go_back();
+                }
+                point.validation_loss = None;
+            }
+            point.restore_best(objectives[1])
+        }
+        reason if reason.converged() => None,
+        _ => point.restore_best(objectives[0]),
+    }
 }
 
 /// The loss at coefficients 0: for squared error the mean y².
@@ -295,16 +192,6 @@ fn loss_at_zero(problem: &Problem, objective: &dyn Objective) -> f64 {
     let at = problem.coordinates(&vec![0.0; problem.design.width()]);
     let loss = objective.evaluate(&at, &mut vec![0.0; at.len()]).loss;
     if loss.is_finite() { loss } else { 0.0 }
-}
-
-/// The Euclidean norm, also where a square would overflow or vanish.
-fn norm(lanes: Lanes, vector: &[f64]) -> f64 {
-    let largest = vector.iter().fold(0.0f64, |largest, value| largest.max(value.abs()));
-    if (1e-140..1e140).contains(&largest) || largest == 0.0 || !largest.is_finite() {
-        return lanes.dot(vector, vector).sqrt();
-    }
-    let scaled: Vec<f64> = vector.iter().map(|value| value / largest).collect();
-    largest * lanes.dot(&scaled, &scaled).sqrt()
 }
 
 /// The iterate that ran away: its iteration and, in the point, the last finite one.
@@ -334,7 +221,12 @@ pub(super) fn descend(
     let mut recorded = point.here.evaluation.objective();
     loop {
         let whole = point.iteration.is_multiple_of(every);
-        if whole && let Some(reason) = converged(objective, point, spec) {
+        let holds = if whole { converged(objective, point, spec) } else { None };
+        let standing = objective.is_long().then(|| point.bare());
+        if objective.is_cut() {
+            return Ok(called_off(standing, &point.found, observer));
+        }
+        if let Some(reason) = holds {
             return Ok(reason);
         }
         if point.iteration >= stop.max_iterations {
@@ -342,20 +234,18 @@ pub(super) fn descend(
         }
         let before = point.here.clone();
         let advance = point.optimizer.advance(objective, &mut point.here);
-        if advance == Advance::Stuck {
-            return Ok(StopReason::NoProgress);
-        }
-        if advance == Advance::GivenUp {
-            // The point is the one before, and so is what a checkpoint has of it.
-            match if whole { observer.observe(point) } else { observer.pulse() } {
-                Control::Stop(reason) => return Ok(reason),
-                Control::Continue => continue,
-            }
-        }
         let last = point.iteration + 1 >= stop.max_iterations;
         let due = (point.iteration + 1).is_multiple_of(every) || last || advance == Advance::Optimal;
         if advance == Advance::Moved && due {
             point.here.evaluation = objective.evaluate(&point.here.at, &mut point.here.gradient);
+        }
+        if objective.is_cut() || advance == Advance::GivenUp {
+            // What was computed may be a part of itself: the descent ends at the last whole point.
+            point.here = before;
+            return Ok(called_off(standing, &point.found, observer));
+        }
+        if advance == Advance::Stuck {
+            return Ok(StopReason::NoProgress);
         }
         let finite = point.is_finite();
         if !finite || point.here.evaluation.loss > loss_max {
@@ -367,16 +257,20 @@ pub(super) fn descend(
         }
         point.iteration += 1;
         if !due {
+            point.leave(before);
             if let Control::Stop(reason) = observer.pulse() {
-                // What is reported of the last point is about that point.
-                point.here.evaluation = objective.evaluate(&point.here.at, &mut point.here.gradient);
-                point.judge_here();
-                let (iteration, at) = (point.iteration, point.here.at.clone());
-                return if point.is_finite() { Ok(reason) } else { Err(RanAway { iteration, at }) };
+                return Ok(reason);
             }
             continue;
         }
+        let judged = point.validation_loss;
         point.judge_here();
+        if objective.is_cut() {
+            (point.here, point.validation_loss) = (before, judged);
+            point.iteration -= 1;
+            return Ok(called_off(standing, &point.found, observer));
+        }
+        point.arrive();
         let now = point.here.evaluation.objective();
         let slow = stop.loss_tolerance > 0.0 && (recorded - now).abs() <= stop.loss_tolerance * recorded.abs();
         recorded = now;
@@ -393,6 +287,26 @@ pub(super) fn descend(
         if let Control::Stop(reason) = control {
             return Ok(reason);
         }
+    }
+}
+
+/// Why a descent whose step was left in the middle ends; whoever watches may keep how it goes on.
+pub(super) fn called_off(
+    standing: Option<Checkpoint>,
+    found: &[(String, Vec<f64>)],
+    observer: &mut dyn Observer,
+) -> StopReason {
+    let control = match standing {
+        Some(mut checkpoint) => {
+            checkpoint.floats.extend_from_slice(found);
+            observer.standing(&|| checkpoint.clone())
+        }
+        None => observer.pulse(),
+    };
+    match control {
+        Control::Stop(reason) => reason,
+        // What else it could be, the observer would have said; but it looks at the clock now and then only.
+        Control::Continue => StopReason::MaxSeconds,
     }
 }
 
@@ -418,8 +332,14 @@ fn plain(value: f64) -> String {
     if (1e-4..1e6).contains(&value.abs()) { value.to_string() } else { format!("{value:e}") }
 }
 
-pub(super) fn divergence(spec: &Spec, data: &Dataset, point: &Point<'_>, ran_away: &RanAway) -> Divergence {
-    let spectrum = point.ground.stable_spectrum();
+pub(super) fn divergence(
+    spec: &Spec,
+    data: &Dataset,
+    point: &Point<'_>,
+    ran_away: &RanAway,
+    team: &dyn Team,
+) -> Divergence {
+    let spectrum = point.ground.stable_spectrum(team).filter(|_| !team.was_told());
     let bound = spectrum.and_then(|spectrum| point.optimizer.max_stable_learning_rate(spectrum));
     let gradient_tolerance = (spec.stop.gradient_tolerance == 0.0).then_some(1e-10);
     let advice = match spectrum.and_then(|spectrum| point.optimizer.suggestion(spectrum)) {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use super::Team;
 
 /// Computes a part for each chunk of rows, given its first row and the one behind its last, and merges the parts
-/// pairwise. Parts that come to nothing are left out.
+/// pairwise. Parts that come to nothing are left out, and all but the first once the team gives up.
 pub(super) fn gather<T: Send>(
     rows: usize,
     chunk_rows: usize,
@@ -16,6 +16,9 @@ pub(super) fn gather<T: Send>(
     let chunks = rows.div_ceil(chunk_rows);
     let parts: Vec<Mutex<Option<T>>> = (0..chunks).map(|_| Mutex::new(None)).collect();
     team.each(chunks, &|chunk| {
+        if chunk > 0 && team.gives_up() {
+            return;
+        }
         let end = rows.min((chunk + 1) * chunk_rows);
         if let Some(value) = part(chunk * chunk_rows, end) {
             *parts[chunk].lock().unwrap_or_else(PoisonError::into_inner) = Some(value);

@@ -1,5 +1,6 @@
 //! The triangle [R z; 0 ρ] that a linear least-squares problem is compressed to, and how rows are folded into it.
 
+use super::GivenUp;
 use super::lanes::Lanes;
 use super::matrix::Matrix;
 
@@ -18,10 +19,18 @@ impl Triangle {
     /// Folds in a block of rows, column by column in `block`, which is overwritten. One Householder reflection a column
     /// acts on one row of the triangle and on the whole block.
     pub(super) fn absorb(&mut self, lanes: Lanes, block: &mut [f64], rows: usize) {
+        self.absorb_unless(lanes, block, rows, &|| false);
+    }
+
+    /// The same for wide blocks, asking before each column.
+    pub(super) fn absorb_unless(&mut self, lanes: Lanes, block: &mut [f64], rows: usize, given_up: GivenUp<'_>) {
         if rows == 0 {
             return;
         }
         for k in 0..self.r.columns() {
+            if given_up() {
+                return;
+            }
             let (done, later) = block.split_at_mut((k + 1) * rows);
             let pivot = &done[k * rows..];
             let tail = lanes.dot(pivot, pivot);
@@ -62,10 +71,10 @@ impl Triangle {
     }
 
     /// Folds in another triangle of the same width.
-    pub(super) fn merge(&mut self, lanes: Lanes, other: &Self) {
+    pub(super) fn merge(&mut self, lanes: Lanes, other: &Self, given_up: GivenUp<'_>) {
         let columns = self.r.columns();
         let mut block: Vec<f64> = (0..columns).flat_map(|column| other.r.column(column).to_vec()).collect();
-        self.absorb(lanes, &mut block, columns);
+        self.absorb_unless(lanes, &mut block, columns, given_up);
     }
 
     /// R: the first m − 1 columns, square.
@@ -111,7 +120,7 @@ mod tests {
         };
         top.absorb(lanes, &mut part(0, 20), 20);
         bottom.absorb(lanes, &mut part(20, rows), rows - 20);
-        top.merge(lanes, &bottom);
+        top.merge(lanes, &bottom, &|| false);
         for triangle in [whole, top] {
             let image = triangle.r.times(lanes, &coefficients);
             assert!((lanes.dot(&image, &image) / direct - 1.0).abs() < 1e-13);

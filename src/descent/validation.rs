@@ -104,8 +104,7 @@ pub(super) struct Judge<'a> {
     pub(super) design: Design,
     loss: &'a dyn Loss,
     /// In working coordinates, where the loss is squared.
-    compressed: Option<Compressed>,
-    team: &'a dyn Team,
+    compressed: Option<Compressed<'a>>,
 }
 
 impl<'a> Judge<'a> {
@@ -116,16 +115,16 @@ impl<'a> Judge<'a> {
             let mut r = triangle.r();
             r.scale(1.0 / root);
             let z = triangle.z().iter().map(|value| value / root).collect();
-            Compressed::new(design.lanes, r, z, triangle.rho() / root, PenaltyForm::None, Kinks::default())
+            Compressed::new(design.lanes, r, z, triangle.rho() / root, PenaltyForm::None, Kinks::default(), team)
         });
-        Self { design, loss: problem.loss.as_ref(), compressed, team }
+        Self { design, loss: problem.loss.as_ref(), compressed }
     }
 
     /// The unpenalized loss at these working coefficients.
-    pub(super) fn loss(&self, working: &[f64]) -> f64 {
+    pub(super) fn loss(&self, working: &[f64], team: &dyn Team) -> f64 {
         match &self.compressed {
             Some(compressed) => compressed.loss_at(working),
-            None => self.design.stream(self.loss, working, self.team).loss / self.design.weight_sum,
+            None => self.design.stream(self.loss, working, team).loss / self.design.weight_sum,
         }
     }
 }

@@ -6,9 +6,11 @@
 //! within the slopes prove the optimum (Barrodale & Roberts 1973; Koenker & d'Orey 1987). Ties are broken by a fixed
 //! small perturbation of b, which leaves the multipliers, and so the proof, valid for b itself.
 
+use super::GivenUp;
 use super::cholesky::Cholesky;
 use super::lanes::Lanes;
 use super::matrix::Matrix;
+use super::sorting::InOrder;
 
 /// Newton steps at one width.
 const NEWTON_MAX: usize = 20;
@@ -19,6 +21,9 @@ const SHRINK: f64 = 0.1;
 const WIDTHS_ALONE: usize = 12;
 /// The perturbation of b as a part of its spread.
 const PERTURBATION: f64 = 1e-9;
+
+/// Lines from which on a step asks between its columns whether it is wanted.
+const LONG: usize = 512;
 
 /// What one step did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,60 +106,68 @@ impl Vertex {
     }
 
     /// One width of the smoothing, or one edge.
-    pub(super) fn step(&mut self, abandoned: &dyn Fn() -> bool) -> Progress {
+    pub(super) fn step(&mut self, given_up: GivenUp<'_>) -> Progress {
         if self.basis.is_empty() {
             let widths = if self.quadratic.is_some() { WIDTHS_ALONE } else { WIDTHS };
             if self.quadratic.is_some() && self.widths >= widths {
-                return if self.is_flat() { Progress::Optimal } else { Progress::Stuck };
+                return if self.is_flat(given_up) { Progress::Optimal } else { Progress::Stuck };
             }
             if self.widths < widths {
                 let width = self.scale * libm::pow(SHRINK, self.widths as f64);
                 let before = (self.at.clone(), self.earlier.clone());
-                if !self.smooth(width, abandoned) {
+                if !self.smooth(width, given_up) {
                     (self.at, self.earlier) = before;
                     return Progress::GivenUp;
                 }
                 self.widths += 1;
                 return Progress::Moved;
             }
-            match self.nearest_vertex() {
+            match self.nearest_vertex(given_up) {
                 Some(basis) => self.basis = basis,
                 None => return Progress::Stuck,
             }
         }
-        self.edge()
+        self.edge(given_up)
+    }
+
+    /// Whether a pass over a column takes long enough to be asked between two of them.
+    fn is_long(&self) -> bool {
+        self.a.rows() >= LONG
     }
 
     /// r = Aφ − b.
-    fn residuals(&self, at: &[f64], b: &[f64]) -> Vec<f64> {
+    fn residuals(&self, at: &[f64], b: &[f64], given_up: GivenUp<'_>) -> Vec<f64> {
         let mut out: Vec<f64> = b.iter().map(|value| -value).collect();
         for (k, factor) in at.iter().enumerate() {
+            if self.is_long() && given_up() {
+                break;
+            }
             self.lanes.axpy(*factor, self.a.column(k), &mut out);
         }
         out
     }
 
     /// Newton's method on the sum with each kink rounded off within `width` of it. False if it was left half-way.
-    fn smooth(&mut self, width: f64, abandoned: &dyn Fn() -> bool) -> bool {
+    fn smooth(&mut self, width: f64, given_up: GivenUp<'_>) -> bool {
         // The path of minima is piecewise straight in the width: going on along it keeps the rows within the width there.
         let here = self.at.clone();
         if self.earlier.len() == here.len() {
             let on = |(now, before): (&f64, &f64)| SHRINK.mul_add(now - before, *now);
             let ahead: Vec<f64> = here.iter().zip(&self.earlier).map(on).collect();
-            if self.value(&ahead, width) < self.value(&here, width) {
+            if self.value(&ahead, width, given_up) < self.value(&here, width, given_up) {
                 self.at = ahead;
             }
         }
         self.earlier = here;
         for _ in 0..NEWTON_MAX {
-            if abandoned() {
+            if given_up() {
                 return false;
             }
-            let before = self.value(&self.at, width);
-            let (step, decrease) = self.newton(width);
-            let part = self.lowest(&step, width);
+            let before = self.value(&self.at, width, given_up);
+            let (step, decrease) = self.newton(width, given_up);
+            let part = self.lowest(&step, width, given_up);
             let next: Vec<f64> = self.at.iter().zip(&step).map(|(x, d)| f64::mul_add(-part, *d, *x)).collect();
-            let moved = next != self.at && self.value(&next, width) <= before;
+            let moved = next != self.at && self.value(&next, width, given_up) <= before;
             if moved {
                 self.at = next;
             }
@@ -166,8 +179,8 @@ impl Vertex {
     }
 
     /// The part of a step against which the smoothed sum is lowest, at most 1, by bisection on its slope along the step.
-    fn lowest(&self, step: &[f64], width: f64) -> f64 {
-        let residuals = self.residuals(&self.at, &self.b);
+    fn lowest(&self, step: &[f64], width: f64, given_up: GivenUp<'_>) -> f64 {
+        let residuals = self.residuals(&self.at, &self.b, given_up);
         let mut speeds = vec![0.0; residuals.len()];
         step.iter().enumerate().for_each(|(k, d)| self.lanes.axpy(*d, self.a.column(k), &mut speeds));
         let image = self.quadratic.as_ref().map(|quadratic| quadratic.times(self.lanes, step));
@@ -188,7 +201,7 @@ impl Vertex {
         let (mut low, mut high) = (0.0, 1.0);
         for _ in 0..100 {
             let middle = 0.5 * (low + high);
-            if middle <= low || middle >= high {
+            if middle <= low || middle >= high || (self.is_long() && given_up()) {
                 break;
             }
             let end = if rises(middle) { &mut high } else { &mut low };
@@ -198,14 +211,14 @@ impl Vertex {
     }
 
     /// The smoothed sum.
-    fn value(&self, at: &[f64], width: f64) -> f64 {
-        self.smoothed(&self.residuals(at, &self.b), width) + self.half_square(at)
+    fn value(&self, at: &[f64], width: f64, given_up: GivenUp<'_>) -> f64 {
+        self.smoothed(&self.residuals(at, &self.b, given_up), width) + self.half_square(at)
     }
 
     /// Newton's step H⁻¹g on the smoothed sum, and gᵀH⁻¹g: twice what it promises.
-    fn newton(&self, width: f64) -> (Vec<f64>, f64) {
+    fn newton(&self, width: f64, given_up: GivenUp<'_>) -> (Vec<f64>, f64) {
         let p = self.at.len();
-        let residuals = self.residuals(&self.at, &self.b);
+        let residuals = self.residuals(&self.at, &self.b, given_up);
         let slope = |row: usize| {
             let place = ((residuals[row] + width) / (2.0 * width)).clamp(0.0, 1.0);
             (self.high[row] - self.low[row]).mul_add(place, self.low[row])
@@ -220,6 +233,9 @@ impl Vertex {
         for k in 0..p {
             let scaled: Vec<f64> = self.a.column(k).iter().zip(&bends).map(|(x, c)| x * c).collect();
             for l in k..p {
+                if self.is_long() && given_up() {
+                    break;
+                }
                 let product = self.lanes.dot(&scaled, self.a.column(l));
                 hessian.set(k, l, product);
                 hessian.set(l, k, product);
@@ -235,7 +251,7 @@ impl Vertex {
         let least = if self.quadratic.is_some() { 1e-12 } else { 1e-6 };
         let ridge = least * total / (2.0 * self.scale) / residuals.len() as f64;
         (0..p).for_each(|k| hessian.set(k, k, hessian.at(k, k) + ridge));
-        let step = Cholesky::shifted(self.lanes, &hessian).solve(&gradient);
+        let step = Cholesky::shifted(self.lanes, &hessian, given_up).solve(&gradient);
         let decrease = self.lanes.dot(&gradient, &step);
         (step, decrease)
     }
@@ -248,10 +264,10 @@ impl Vertex {
 
     /// Whether a further step at the last width promises nothing: the minimum of the sum itself is then no further below than
     /// the lines differ from their rounded form, which is 10⁻¹¹ of the spread.
-    fn is_flat(&self) -> bool {
+    fn is_flat(&self, given_up: GivenUp<'_>) -> bool {
         let width = self.scale * libm::pow(SHRINK, (WIDTHS_ALONE - 1) as f64);
-        let (_, decrease) = self.newton(width);
-        decrease <= 1e-9 * self.value(&self.at, width).abs()
+        let (_, decrease) = self.newton(width, given_up);
+        decrease <= 1e-9 * self.value(&self.at, width, given_up).abs()
     }
 
     fn smoothed(&self, residuals: &[f64], width: f64) -> f64 {
@@ -270,15 +286,15 @@ impl Vertex {
     }
 
     /// The rows with the smallest residuals that are independent of each other.
-    fn nearest_vertex(&self) -> Option<Vec<usize>> {
+    fn nearest_vertex(&self, given_up: GivenUp<'_>) -> Option<Vec<usize>> {
         let p = self.at.len();
-        let residuals = self.residuals(&self.at, &self.perturbed);
-        let mut order: Vec<usize> = (0..residuals.len()).collect();
-        order.sort_by(|i, j| residuals[*i].abs().total_cmp(&residuals[*j].abs()).then(i.cmp(j)));
+        let residuals = self.residuals(&self.at, &self.perturbed, given_up);
+        let smaller = |i: &usize, j: &usize| residuals[*i].abs().total_cmp(&residuals[*j].abs()).then(i.cmp(j));
+        let order = InOrder::new((0..residuals.len()).collect(), &smaller);
         let mut chosen: Vec<usize> = Vec::with_capacity(p);
         let mut directions: Vec<Vec<f64>> = Vec::with_capacity(p);
         for row in order {
-            if chosen.len() == p {
+            if chosen.len() == p || given_up() {
                 break;
             }
             let mut rest = self.row(row);
@@ -304,9 +320,9 @@ impl Vertex {
     }
 
     /// Goes along the steepest edge to the lowest vertex on it, or proves that there is none.
-    fn edge(&mut self) -> Progress {
+    fn edge(&mut self, given_up: GivenUp<'_>) -> Progress {
         let p = self.at.len();
-        let Some(inverse) = inverse(self.basis.iter().map(|row| self.row(*row)).collect()) else {
+        let Some(inverse) = inverse(self.basis.iter().map(|row| self.row(*row)).collect(), given_up) else {
             return Progress::Stuck;
         };
         let through = |b: &[f64]| -> Vec<f64> {
@@ -314,7 +330,7 @@ impl Vertex {
             inverse.iter().map(|row| self.lanes.dot(row, &right)).collect()
         };
         let at = through(&self.perturbed);
-        let mut residuals = self.residuals(&at, &self.perturbed);
+        let mut residuals = self.residuals(&at, &self.perturbed, given_up);
         self.basis.iter().for_each(|row| residuals[*row] = 0.0);
         let mut slopes: Vec<f64> =
             (0..residuals.len()).map(|row| if residuals[row] < 0.0 { self.low[row] } else { self.high[row] }).collect();
@@ -335,7 +351,7 @@ impl Vertex {
         }
         let Some((_, place, sign)) = worst else {
             self.at = through(&self.b);
-            return if self.is_proved(&slopes) { Progress::Optimal } else { Progress::Stuck };
+            return if self.is_proved(&slopes, given_up) { Progress::Optimal } else { Progress::Stuck };
         };
         let direction: Vec<f64> = (0..p).map(|k| sign * inverse[k][place]).collect();
         let mut speeds = vec![0.0; residuals.len()];
@@ -343,13 +359,13 @@ impl Vertex {
         let row = self.basis[place];
         let own = if sign > 0.0 { self.high[row] } else { -self.low[row] };
         let mut descent = self.lanes.dot(&gradient, &direction) + own;
-        let mut crossings: Vec<(f64, usize)> = (0..residuals.len())
+        let crossings: Vec<(f64, usize)> = (0..residuals.len())
             .filter(|other| !self.basis.contains(other) && residuals[*other] * speeds[*other] < 0.0)
             .map(|other| (-residuals[other] / speeds[other], other))
             .collect();
-        crossings.sort_by(|x, y| x.0.total_cmp(&y.0).then(x.1.cmp(&y.1)));
+        let sooner = |x: &(f64, usize), y: &(f64, usize)| x.0.total_cmp(&y.0).then(x.1.cmp(&y.1));
         let mut entering = None;
-        for (_, other) in crossings {
+        for (_, other) in InOrder::new(crossings, &sooner) {
             descent = (self.high[other] - self.low[other]).mul_add(speeds[other].abs(), descent);
             // A row that the edge hardly moves would make a vertex that is hardly one.
             if descent >= 0.0 && speeds[other].abs() > 1e-12 {
@@ -359,7 +375,8 @@ impl Vertex {
         }
         let Some(entering) = entering else { return Progress::Stuck };
         self.basis[place] = entering;
-        let Some(next) = inverse_times(self.basis.iter().map(|row| self.row(*row)).collect(), &self.basis, &self.b)
+        let Some(next) =
+            inverse_times(self.basis.iter().map(|row| self.row(*row)).collect(), &self.basis, &self.b, given_up)
         else {
             return Progress::Stuck;
         };
@@ -369,8 +386,8 @@ impl Vertex {
 
     /// Whether the slopes at the perturbed b are those at b itself, up to residuals that are the perturbation's own size: only
     /// then do the multipliers prove the optimum of b.
-    fn is_proved(&self, slopes: &[f64]) -> bool {
-        let residuals = self.residuals(&self.at, &self.b);
+    fn is_proved(&self, slopes: &[f64], given_up: GivenUp<'_>) -> bool {
+        let residuals = self.residuals(&self.at, &self.b, given_up);
         let gap: f64 = (0..residuals.len())
             .filter(|row| !self.basis.contains(row))
             .map(|row| {
@@ -428,12 +445,15 @@ fn hash(row: usize) -> f64 {
 }
 
 /// The inverse, by rows, by Gauss–Jordan elimination with partial pivoting; nothing if a pivot vanishes.
-fn inverse(mut rows: Vec<Vec<f64>>) -> Option<Vec<Vec<f64>>> {
+fn inverse(mut rows: Vec<Vec<f64>>, given_up: GivenUp<'_>) -> Option<Vec<Vec<f64>>> {
     let p = rows.len();
     for (k, row) in rows.iter_mut().enumerate() {
         row.extend((0..p).map(|j| f64::from(u8::from(j == k))));
     }
     for k in 0..p {
+        if given_up() {
+            return None;
+        }
         let pivot = (k..p).max_by(|i, j| rows[*i][k].abs().total_cmp(&rows[*j][k].abs()))?;
         rows.swap(k, pivot);
         let value = rows[k][k];
@@ -453,9 +473,9 @@ fn inverse(mut rows: Vec<Vec<f64>>) -> Option<Vec<Vec<f64>>> {
 }
 
 /// The vertex of these rows.
-fn inverse_times(rows: Vec<Vec<f64>>, basis: &[usize], b: &[f64]) -> Option<Vec<f64>> {
+fn inverse_times(rows: Vec<Vec<f64>>, basis: &[usize], b: &[f64], given_up: GivenUp<'_>) -> Option<Vec<f64>> {
     let right: Vec<f64> = basis.iter().map(|row| b[*row]).collect();
-    let inverse = inverse(rows)?;
+    let inverse = inverse(rows, given_up)?;
     Some(inverse.iter().map(|row| row.iter().zip(&right).map(|(x, y)| x * y).sum()).collect())
 }
 

@@ -201,6 +201,32 @@ impl Observer for Watcher<'_> {
         if self.is_late(self.terms.before + now) { Control::Stop(StopReason::MaxSeconds) } else { Control::Continue }
     }
 
+    /// In the middle of a step or of a search there is nothing to record or to show, but what is known by then is kept by
+    /// the clock, as it is between steps.
+    fn standing(&mut self, checkpoint: &dyn Fn() -> Checkpoint) -> Control {
+        if self.run.asked() == Ask::Interrupt {
+            self.checkpoint = Some(checkpoint());
+        }
+        let control = self.pulse();
+        let now = self.clock.elapsed();
+        if control == Control::Continue && now - self.kept_at >= self.terms.heartbeat && self.keeper.is_idle() {
+            self.kept_at = now;
+            let checkpoint = checkpoint();
+            let unknown = Progress {
+                iteration: checkpoint.iteration,
+                max_iterations: self.terms.max_iterations,
+                loss: None,
+                gradient_norm: None,
+                validation_loss: None,
+                elapsed_seconds: 0.0,
+            };
+            let elapsed_seconds = (self.terms.before + now).as_secs_f64();
+            let progress = Progress { elapsed_seconds, ..self.newest.unwrap_or(unknown) };
+            self.keeper.keep(progress, checkpoint);
+        }
+        control
+    }
+
     fn observe(&mut self, step: &dyn Step) -> Control {
         self.recorder.record(step);
         let first = std::mem::replace(&mut self.first, false);

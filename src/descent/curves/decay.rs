@@ -57,18 +57,18 @@ pub(super) static BATEMAN: Plain = plain!(
 );
 
 /// The slowest and the fastest rate that the rows can tell.
-pub(super) fn told_rates(rows: &Rows) -> (f64, f64) {
+pub(super) fn told_rates(rows: &Rows<'_>) -> (f64, f64) {
     let span = rows.span();
     (0.03 / span, (4.0 / rows.gap(0.1)).clamp(50.0 / span, 1e5 / span))
 }
 
 /// The rate from which on an exponential of x itself is no number any more.
-pub(super) fn steepest(rows: &Rows) -> f64 {
+pub(super) fn steepest(rows: &Rows<'_>) -> f64 {
     EXPONENT_MAX / rows.reach().max(f64::MIN_POSITIVE)
 }
 
 /// Those of [`told_rates`] that an exponential of x itself can stand.
-fn rates(rows: &Rows) -> (f64, f64) {
+fn rates(rows: &Rows<'_>) -> (f64, f64) {
     let (slow, fast) = told_rates(rows);
     let fast = fast.min(steepest(rows));
     (slow.min(1e-2 * fast), fast)
@@ -84,7 +84,7 @@ pub(super) struct Exponential {
 
 /// The exponentials of either direction that fit best. The reference is the end where the exponential is largest, so
 /// that nothing overflows.
-pub(super) fn exponentials(rows: &Rows, (slow, fast): (f64, f64)) -> Vec<Exponential> {
+pub(super) fn exponentials(rows: &Rows<'_>, (slow, fast): (f64, f64)) -> Vec<Exponential> {
     let reference = |rate: f64| if rate > 0.0 { rows.high() } else { rows.low() };
     scan(rows, &[Axis::signed(slow, fast, 40)], 2, &|rate, x, out| {
         out[0] = 1.0;
@@ -100,16 +100,16 @@ pub(super) fn exponentials(rows: &Rows, (slow, fast): (f64, f64)) -> Vec<Exponen
     .collect()
 }
 
-fn growth(rows: &Rows) -> Vec<Vec<f64>> {
+fn growth(rows: &Rows<'_>) -> Vec<Vec<f64>> {
     let amplitude = |one: &Exponential| one.factor * libm::exp(-one.rate * one.reference);
     exponentials(rows, rates(rows)).iter().map(|one| vec![amplitude(one), one.rate, one.level]).collect()
 }
 
-fn decay(rows: &Rows) -> Vec<Vec<f64>> {
+fn decay(rows: &Rows<'_>) -> Vec<Vec<f64>> {
     growth(rows).into_iter().map(|one| vec![one[0], -one[1], one[2]]).collect()
 }
 
-fn saturation(rows: &Rows) -> Vec<Vec<f64>> {
+fn saturation(rows: &Rows<'_>) -> Vec<Vec<f64>> {
     let (slow, fast) = rates(rows);
     scan(rows, &[Axis::signed(slow, fast, 40)], 1, &|rate, x, out| out[0] = -libm::expm1(-rate[0] * x))
         .into_iter()
@@ -118,7 +118,7 @@ fn saturation(rows: &Rows) -> Vec<Vec<f64>> {
 }
 
 /// Two ordered rates and the factors of their exponentials, measured from the first row.
-fn double(rows: &Rows) -> Vec<Vec<f64>> {
+fn double(rows: &Rows<'_>) -> Vec<Vec<f64>> {
     let (slow, fast) = rates(rows);
     let axis = || Axis::log(slow, fast, 25);
     let low = rows.low();
@@ -135,7 +135,7 @@ fn double(rows: &Rows) -> Vec<Vec<f64>> {
     .collect()
 }
 
-fn stretched(rows: &Rows) -> Vec<Vec<f64>> {
+fn stretched(rows: &Rows<'_>) -> Vec<Vec<f64>> {
     let rows = rows.kept(|x| x >= 0.0);
     let high = rows.positive_high();
     let slow = Axis::log(rows.gap(0.1).min(1e-2 * high), 5.0 * high, 30);
@@ -148,7 +148,7 @@ fn stretched(rows: &Rows) -> Vec<Vec<f64>> {
     .collect()
 }
 
-fn bateman(rows: &Rows) -> Vec<Vec<f64>> {
+fn bateman(rows: &Rows<'_>) -> Vec<Vec<f64>> {
     let (slow, fast) = rates(rows);
     let axis = || Axis::log(slow, fast, 25);
     scan(rows, &[axis(), axis()], 1, &|rate, x, out| {

@@ -47,35 +47,35 @@ pub(super) static WEIBULL: Plain = plain!(
 );
 
 /// Where the middle of a rise may be: also somewhat outside of the data, where only a part of the curve is seen.
-pub(super) fn middles(rows: &Rows, count: usize) -> Axis {
+pub(super) fn middles(rows: &Rows<'_>, count: usize) -> Axis {
     let span = rows.span();
     Axis::linear(rows.low() - 0.5 * span, rows.high() + 0.5 * span, count)
 }
 
 /// Rates of rises that the rows can tell from a straight line and from a step.
-fn rises(rows: &Rows, count: usize) -> Axis {
+fn rises(rows: &Rows<'_>, count: usize) -> Axis {
     let span = rows.span();
     Axis::signed(0.7 / span, (4.0 / rows.gap(0.1)).clamp(40.0 / span, 1e4 / span), count)
 }
 
-fn sigmoids(rows: &Rows, shape: fn(f64) -> f64) -> Vec<Vec<f64>> {
+fn sigmoids(rows: &Rows<'_>, shape: fn(f64) -> f64) -> Vec<Vec<f64>> {
     scan(rows, &[middles(rows, 33), rises(rows, 10)], 1, &|at, x, out| out[0] = shape(at[1] * (x - at[0])))
         .into_iter()
         .map(|found| vec![found.linear[0], found.nonlinear[1], found.nonlinear[0]])
         .collect()
 }
 
-fn logistic(rows: &Rows) -> Vec<Vec<f64>> {
+fn logistic(rows: &Rows<'_>) -> Vec<Vec<f64>> {
     sigmoids(rows, |t| 1.0 / (1.0 + libm::exp(-t)))
 }
 
-fn gompertz(rows: &Rows) -> Vec<Vec<f64>> {
+fn gompertz(rows: &Rows<'_>) -> Vec<Vec<f64>> {
     sigmoids(rows, |t| libm::exp(-libm::exp(-t)))
 }
 
 /// Scans where half of the capacity is reached and how steeply, rate/(1 + shape): midpoint and rate themselves go with the
 /// shape, and a search along their axes is stuck in the valley between them.
-fn richards(rows: &Rows) -> Vec<Vec<f64>> {
+fn richards(rows: &Rows<'_>) -> Vec<Vec<f64>> {
     let axes = [middles(rows, 25), rises(rows, 10), Axis::log(0.05, 12.0, 3)];
     scan(rows, &axes, 1, &|at, x, out| {
         let (half, rate, shape) = (at[0], at[1] * (1.0 + at[2]), at[2]);
@@ -93,7 +93,7 @@ fn richards(rows: &Rows) -> Vec<Vec<f64>> {
 }
 
 /// An exponential on a level, whose zero exists where the two have opposite signs.
-fn von_bertalanffy(rows: &Rows) -> Vec<Vec<f64>> {
+fn von_bertalanffy(rows: &Rows<'_>) -> Vec<Vec<f64>> {
     exponentials(rows, told_rates(rows))
         .iter()
         .map(|one| {
@@ -103,7 +103,7 @@ fn von_bertalanffy(rows: &Rows) -> Vec<Vec<f64>> {
         .collect()
 }
 
-fn weibull(rows: &Rows) -> Vec<Vec<f64>> {
+fn weibull(rows: &Rows<'_>) -> Vec<Vec<f64>> {
     let rows = rows.kept(|x| x >= 0.0);
     let high = rows.positive_high();
     let scales = Axis::log(rows.gap(0.1).min(1e-2 * high), 5.0 * high, 30);

@@ -201,7 +201,7 @@ impl Curve for Peaks {
         all
     }
 
-    fn guess(&self, choice: &Choice, rows: &Rows) -> Vec<Vec<f64>> {
+    fn guess(&self, choice: &Choice, rows: &Rows<'_>) -> Vec<Vec<f64>> {
         let (peaks, background) = counts(choice);
         let mut rows = rows.thinned(if peaks > 2 { ROWS_MAX / 2 } else { ROWS_MAX });
         let x = if self.shape == Shape::Lognormal {
@@ -222,6 +222,7 @@ impl Curve for Peaks {
             mix: self.shape.mix(),
             span,
             gap,
+            given_up: rows.given_up,
         };
         let mut placed: Vec<Placed> =
             manners(peaks, span).into_iter().filter_map(|manner| search.placed(peaks, manner)).collect();

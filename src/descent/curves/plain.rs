@@ -8,7 +8,7 @@ pub(super) struct Plain {
     pub(super) descriptor: &'static Descriptor,
     pub(super) formula: &'static str,
     pub(super) parameters: &'static [Given],
-    pub(super) guess: fn(&Rows) -> Vec<Vec<f64>>,
+    pub(super) guess: fn(&Rows<'_>) -> Vec<Vec<f64>>,
 }
 
 /// A parameter of a [`Plain`] curve.
@@ -60,7 +60,7 @@ impl Curve for Plain {
             .collect()
     }
 
-    fn guess(&self, choice: &Choice, rows: &Rows) -> Vec<Vec<f64>> {
+    fn guess(&self, choice: &Choice, rows: &Rows<'_>) -> Vec<Vec<f64>> {
         offered(&self.parameters(choice), (self.guess)(&rows.thinned(ROWS_MAX)))
     }
 }

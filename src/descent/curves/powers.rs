@@ -40,7 +40,7 @@ pub(super) static ARRHENIUS: Plain = plain!(
 );
 
 /// a·x^b on a level or not; x in units of its largest value, so that powers stay small.
-fn powers(rows: &Rows, level: bool) -> Vec<Vec<f64>> {
+fn powers(rows: &Rows<'_>, level: bool) -> Vec<Vec<f64>> {
     let rows = rows.kept(|x| x >= 0.0);
     let high = rows.positive_high();
     let octaves = libm::log(high / rows.smallest_positive()).max(1e-6);
@@ -62,15 +62,15 @@ fn powers(rows: &Rows, level: bool) -> Vec<Vec<f64>> {
     .collect()
 }
 
-fn power_law(rows: &Rows) -> Vec<Vec<f64>> {
+fn power_law(rows: &Rows<'_>) -> Vec<Vec<f64>> {
     powers(rows, false)
 }
 
-fn power_law_offset(rows: &Rows) -> Vec<Vec<f64>> {
+fn power_law_offset(rows: &Rows<'_>) -> Vec<Vec<f64>> {
     powers(rows, true)
 }
 
-fn logarithmic(rows: &Rows) -> Vec<Vec<f64>> {
+fn logarithmic(rows: &Rows<'_>) -> Vec<Vec<f64>> {
     let rows = rows.kept(|x| x > 0.0);
     let high = rows.positive_high();
     scan(&rows, &[], 2, &|_, x, out| {
@@ -83,7 +83,7 @@ fn logarithmic(rows: &Rows) -> Vec<Vec<f64>> {
 }
 
 /// (a + bx)/(1 + cx) = level + factor·span/(x − pole), with the pole outside of the data at a distance that is scanned.
-fn rational(rows: &Rows) -> Vec<Vec<f64>> {
+fn rational(rows: &Rows<'_>) -> Vec<Vec<f64>> {
     let span = rows.span();
     let pole = |place: f64| if place > 0.0 { rows.high() + place * span } else { rows.low() + place * span };
     scan(rows, &[Axis::signed(1e-3, 100.0, 40)], 2, &|place, x, out| {
@@ -99,7 +99,7 @@ fn rational(rows: &Rows) -> Vec<Vec<f64>> {
     .collect()
 }
 
-fn arrhenius(rows: &Rows) -> Vec<Vec<f64>> {
+fn arrhenius(rows: &Rows<'_>) -> Vec<Vec<f64>> {
     let rows = rows.kept(|x| x > 0.0);
     let (low, high) = (rows.smallest_positive(), rows.positive_high());
     let reciprocals = (1.0 / low - 1.0 / high).max(1e-6 / high);

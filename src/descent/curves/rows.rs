@@ -1,33 +1,40 @@
 //! The rows that a curve is guessed from, sorted by the feature, and the few sizes that grids are laid out by.
 
+use super::super::GivenUp;
+use super::super::sorting::sorted;
+
 /// Rows sorted by x; all values are finite and all weights positive.
-#[derive(Clone, Debug)]
-pub(in crate::descent) struct Rows {
+#[derive(Clone)]
+pub(in crate::descent) struct Rows<'a> {
     /// The feature, ascending.
     pub(in crate::descent) x: Vec<f64>,
     /// The target.
     pub(in crate::descent) y: Vec<f64>,
     /// How much each row counts.
     pub(in crate::descent) weights: Vec<f64>,
+    /// Asked within scans: whether a guess is wanted no more. Then any will do.
+    pub(super) given_up: GivenUp<'a>,
 }
 
 /// Rows that a guess looks at, at most.
 pub(super) const ROWS_MAX: usize = 2_000;
 
-impl Rows {
+impl<'a> Rows<'a> {
     /// Sorts the rows by `x`, equal ones in their order, and leaves out those of weight 0 and those with a value that is
     /// not finite. Without weights every row counts the same.
-    pub(in crate::descent) fn new(x: &[f64], y: &[f64], weights: Option<&[f64]>) -> Self {
+    pub(in crate::descent) fn new(x: &[f64], y: &[f64], weights: Option<&[f64]>, given_up: GivenUp<'a>) -> Self {
         let count = x.len().min(y.len());
         let weight = |row: usize| weights.map_or(1.0, |weights| weights.get(row).copied().unwrap_or(0.0));
-        let mut order: Vec<usize> = (0..count)
+        let kept: Vec<usize> = (0..count)
             .filter(|&row| x[row].is_finite() && y[row].is_finite() && weight(row).is_finite() && weight(row) > 0.0)
             .collect();
-        order.sort_by(|a, b| x[*a].total_cmp(&x[*b]));
+        let by_x = |a: usize, b: usize| x[kept[a]].total_cmp(&x[kept[b]]);
+        let order: Vec<usize> = sorted(kept.len(), &by_x, given_up).into_iter().map(|place| kept[place]).collect();
         Self {
             x: order.iter().map(|&row| x[row]).collect(),
             y: order.iter().map(|&row| y[row]).collect(),
             weights: order.iter().map(|&row| weight(row)).collect(),
+            given_up,
         }
     }
 
@@ -50,6 +57,7 @@ impl Rows {
             x: picks.clone().map(|row| self.x[row]).collect(),
             y: picks.clone().map(|row| self.y[row]).collect(),
             weights: picks.map(|row| self.weights[row]).collect(),
+            given_up: self.given_up,
         }
     }
 

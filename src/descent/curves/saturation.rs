@@ -46,12 +46,12 @@ pub(super) static LANGMUIR: Plain = plain!(
 );
 
 /// Constants between well below the smallest dose and well above the largest.
-fn constants(rows: &Rows, count: usize) -> Axis {
+fn constants(rows: &Rows<'_>, count: usize) -> Axis {
     let high = rows.positive_high();
     Axis::log((0.1 * rows.smallest_positive()).max(1e-12 * high), 30.0 * high, count)
 }
 
-fn michaelis_menten(rows: &Rows) -> Vec<Vec<f64>> {
+fn michaelis_menten(rows: &Rows<'_>) -> Vec<Vec<f64>> {
     let rows = rows.kept(|x| x >= 0.0);
     scan(&rows, &[constants(&rows, 50)], 1, &|km, x, out| out[0] = x / (km[0] + x))
         .into_iter()
@@ -59,11 +59,11 @@ fn michaelis_menten(rows: &Rows) -> Vec<Vec<f64>> {
         .collect()
 }
 
-fn langmuir(rows: &Rows) -> Vec<Vec<f64>> {
+fn langmuir(rows: &Rows<'_>) -> Vec<Vec<f64>> {
     michaelis_menten(rows).into_iter().map(|start| vec![start[0], 1.0 / start[1]]).collect()
 }
 
-fn substrate_inhibition(rows: &Rows) -> Vec<Vec<f64>> {
+fn substrate_inhibition(rows: &Rows<'_>) -> Vec<Vec<f64>> {
     let rows = rows.kept(|x| x >= 0.0);
     scan(&rows, &[constants(&rows, 24), constants(&rows, 24)], 1, &|at, x, out| {
         out[0] = x / (at[0] + x + x * (x / at[1]));
@@ -78,7 +78,7 @@ fn dose(x: f64, ec50: f64, n: f64) -> f64 {
     libm::pow(x / ec50, n)
 }
 
-fn hill(rows: &Rows) -> Vec<Vec<f64>> {
+fn hill(rows: &Rows<'_>) -> Vec<Vec<f64>> {
     let rows = rows.kept(|x| x >= 0.0);
     scan(&rows, &[constants(&rows, 40), Axis::log(0.2, 12.0, 12)], 2, &|at, x, out| {
         out[0] = 1.0;
@@ -92,7 +92,7 @@ fn hill(rows: &Rows) -> Vec<Vec<f64>> {
     .collect()
 }
 
-fn hill5(rows: &Rows) -> Vec<Vec<f64>> {
+fn hill5(rows: &Rows<'_>) -> Vec<Vec<f64>> {
     let rows = rows.kept(|x| x >= 0.0);
     let axes = [constants(&rows, 30), Axis::log(0.25, 10.0, 9), Axis::log(0.15, 8.0, 5)];
     scan(&rows, &axes, 2, &|at, x, out| {

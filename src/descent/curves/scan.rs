@@ -74,7 +74,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    pub(super) fn new(rows: &Rows) -> Self {
+    pub(super) fn new(rows: &Rows<'_>) -> Self {
         let largest = |values: &[f64]| values.iter().fold(0.0f64, |largest, value| largest.max(value.abs()));
         let heaviest = largest(&rows.weights);
         let scale = largest(&rows.y);
@@ -155,9 +155,9 @@ fn subtract(from: &mut [f64], factor: f64, what: &[f64]) {
 pub(super) type Columns<'a> = &'a dyn Fn(&[f64], f64, &mut [f64]);
 
 /// Scans the grid of all axes and refines the best basins; best first. `width` is the number of columns.
-pub(super) fn scan(rows: &Rows, axes: &[Axis], width: usize, columns: Columns<'_>) -> Vec<Found> {
+pub(super) fn scan(rows: &Rows<'_>, axes: &[Axis], width: usize, columns: Columns<'_>) -> Vec<Found> {
     let rows = &rows.thinned(SCANNED_MAX);
-    let profile = Profile { target: Target::new(rows), x: &rows.x, axes, width, columns };
+    let profile = Profile { target: Target::new(rows), rows, axes, width, columns };
     let counts: Vec<usize> = axes.iter().map(|axis| axis.0.len()).collect();
     let total: usize = counts.iter().product();
     let places = |mut cell: usize| -> Vec<f64> {
@@ -193,7 +193,7 @@ fn is_lowest(rests: &[f64], counts: &[usize], cell: usize) -> bool {
 
 struct Profile<'a> {
     target: Target,
-    x: &'a [f64],
+    rows: &'a Rows<'a>,
     axes: &'a [Axis],
     width: usize,
     columns: Columns<'a>,
@@ -201,10 +201,13 @@ struct Profile<'a> {
 
 impl Profile<'_> {
     fn at(&self, place: &[f64]) -> Option<Found> {
+        if (self.rows.given_up)() {
+            return None;
+        }
         let nonlinear: Vec<f64> = self.axes.iter().zip(place).map(|(axis, position)| axis.at(*position)).collect();
-        let mut columns = vec![vec![0.0; self.x.len()]; self.width];
+        let mut columns = vec![vec![0.0; self.rows.x.len()]; self.width];
         let mut values = vec![0.0; self.width];
-        for (row, x) in self.x.iter().enumerate() {
+        for (row, x) in self.rows.x.iter().enumerate() {
             (self.columns)(&nonlinear, *x, &mut values);
             columns.iter_mut().zip(&values).for_each(|(column, value)| column[row] = *value);
         }

@@ -18,17 +18,17 @@ pub(super) struct Tone {
 }
 
 /// The angular distance between two frequencies.
-pub(super) fn step(rows: &Rows) -> f64 {
+pub(super) fn step(rows: &Rows<'_>) -> f64 {
     std::f64::consts::TAU / (OVERSAMPLING * rows.span())
 }
 
 /// Where an envelope is 1: at the end where it is largest.
-pub(super) fn reference(rows: &Rows, damping: f64) -> f64 {
+pub(super) fn reference(rows: &Rows<'_>, damping: f64) -> f64 {
     if damping < 0.0 { rows.high() } else { rows.low() }
 }
 
 /// The local maxima over `periods` periods, as many as Nyquist allows for the median distance of the rows.
-pub(super) fn tones(rows: &Rows, damping: f64, periods_max: f64) -> Vec<Tone> {
+pub(super) fn tones(rows: &Rows<'_>, damping: f64, periods_max: f64) -> Vec<Tone> {
     let periods = (0.5 * rows.span() / rows.gap(0.5)).clamp(1.0, periods_max);
     let count = (OVERSAMPLING * periods) as usize;
     let step = step(rows);
@@ -46,6 +46,9 @@ pub(super) fn tones(rows: &Rows, damping: f64, periods_max: f64) -> Vec<Tone> {
     let mut phases: Vec<(f64, f64)> = rows.x.iter().map(|x| (libm::exp(-damping * (x - from)), 0.0)).collect();
     let mut powers = Vec::with_capacity(count);
     for _ in 0..count {
+        if (rows.given_up)() {
+            return Vec::new();
+        }
         let (mut c, mut s, mut cc, mut ss, mut cs, mut yc, mut ys) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0);
         for (row, (phase, turn)) in phases.iter_mut().zip(&turns).enumerate() {
             *phase = (phase.0 * turn.0 - phase.1 * turn.1, phase.0 * turn.1 + phase.1 * turn.0);

@@ -1,6 +1,7 @@
 //! Where peaks are: one after the other is put where it explains most of what is left (orthogonal matching pursuit, Pati
 //! et al. 1993), with all heights and the background solved anew, and all places and widths refined in turns.
 
+use super::super::GivenUp;
 use super::scan::{Target, dot};
 
 /// Rounds in which every peak is refined once, when all are there.
@@ -52,6 +53,7 @@ pub(super) struct Search<'a> {
     pub(super) mix: Option<f64>,
     pub(super) span: f64,
     pub(super) gap: f64,
+    pub(super) given_up: GivenUp<'a>,
 }
 
 /// How peaks may be placed.
@@ -148,11 +150,14 @@ impl Search<'_> {
         let narrowest = (0.6 * self.gap).min(widest);
         for at in 0..WIDTHS_MAX {
             let width = widest / libm::pow(1.5, at as f64);
-            if width < narrowest {
+            if width < narrowest || (self.given_up)() {
                 break;
             }
             let mut last = f64::NEG_INFINITY;
             for &center in &centers {
+                if (self.given_up)() {
+                    return None;
+                }
                 // A peak that only one row sees is an outlier.
                 let from = self.u.partition_point(|u| *u < center - 2.0 * width);
                 let seen = self.u.get(from + 1).is_some_and(|u| *u <= center + 2.0 * width);
@@ -174,6 +179,9 @@ impl Search<'_> {
     fn refine(&self, spots: &mut Vec<Spot>, manner: Manner, rounds: usize) -> Option<()> {
         for round in 0..rounds {
             for at in 0..spots.len() {
+                if (self.given_up)() {
+                    return None;
+                }
                 let spot = spots.remove(at);
                 let left = self.left(spots)?;
                 spots.insert(at, self.refined(&left, spot, manner.sign, 0.4 / (round + 1) as f64));
@@ -186,7 +194,7 @@ impl Search<'_> {
         let reach = if self.mix.unwrap_or(1.0) > 0.0 { 40.0 } else { 5.0 };
         let mut best = self.gain(left, &spot, sign, reach);
         let mut step = first;
-        while step > 0.02 {
+        while step > 0.02 && !(self.given_up)() {
             let mut moved = false;
             for trial in self.neighbours(&spot, step) {
                 let gain = self.gain(left, &trial, sign, reach);

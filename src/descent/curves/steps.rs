@@ -39,7 +39,7 @@ pub(super) static BROKEN_LINE: Plain = plain!(
 );
 
 /// A level and a multiple of the shape, by the middle and the width.
-fn steps(rows: &Rows, shape: fn(f64) -> f64) -> Vec<Found> {
+fn steps(rows: &Rows<'_>, shape: fn(f64) -> f64) -> Vec<Found> {
     let span = rows.span();
     let widths = Axis::log((0.3 * rows.gap(0.1)).clamp(1e-4 * span, 1e-2 * span), span, 12);
     scan(rows, &[middles(rows, 41), widths], 2, &|at, x, out| {
@@ -48,7 +48,7 @@ fn steps(rows: &Rows, shape: fn(f64) -> f64) -> Vec<Found> {
     })
 }
 
-fn boltzmann(rows: &Rows) -> Vec<Vec<f64>> {
+fn boltzmann(rows: &Rows<'_>) -> Vec<Vec<f64>> {
     steps(rows, |t| 1.0 / (1.0 + libm::exp(-t)))
         .into_iter()
         .map(|found| {
@@ -63,15 +63,15 @@ fn in_order(found: Vec<Found>) -> Vec<Vec<f64>> {
     found.into_iter().map(|one| vec![one.linear[1], one.nonlinear[0], one.nonlinear[1], one.linear[0]]).collect()
 }
 
-fn error_function(rows: &Rows) -> Vec<Vec<f64>> {
+fn error_function(rows: &Rows<'_>) -> Vec<Vec<f64>> {
     in_order(steps(rows, libm::erf))
 }
 
-fn arctangent(rows: &Rows) -> Vec<Vec<f64>> {
+fn arctangent(rows: &Rows<'_>) -> Vec<Vec<f64>> {
     in_order(steps(rows, libm::atan))
 }
 
-fn broken_line(rows: &Rows) -> Vec<Vec<f64>> {
+fn broken_line(rows: &Rows<'_>) -> Vec<Vec<f64>> {
     let (low, span) = (rows.low(), rows.span());
     scan(rows, &[Axis::linear(low, low + span, 101)], 3, &|knot, x, out| {
         out[0] = 1.0;

@@ -37,7 +37,7 @@ pub(super) static DAMPED_SINE: Plain = plain!(
 );
 
 /// Refines a tone; the nonlinear parameters are the frequency and the damping.
-fn refined(rows: &Rows, tone: Tone, frequencies: Axis, dampings: Axis) -> Option<Found> {
+fn refined(rows: &Rows<'_>, tone: Tone, frequencies: Axis, dampings: Axis) -> Option<Found> {
     let (low, from) = (rows.low(), reference(rows, tone.damping));
     let found = scan(rows, &[frequencies, dampings], 3, &|at, x, out| {
         let envelope = libm::exp(-at[1] * (x - from));
@@ -49,7 +49,7 @@ fn refined(rows: &Rows, tone: Tone, frequencies: Axis, dampings: Axis) -> Option
 }
 
 /// Amplitude and phase at x = 0 of a tone whose factors are those at the first row.
-fn amplitude_and_phase(rows: &Rows, found: &Found) -> (f64, f64) {
+fn amplitude_and_phase(rows: &Rows<'_>, found: &Found) -> (f64, f64) {
     let phase = libm::atan2(found.linear[1], found.linear[2]) - found.nonlinear[0] * rows.low();
     let turns = (phase / std::f64::consts::TAU).round();
     (libm::hypot(found.linear[1], found.linear[2]), phase - std::f64::consts::TAU * turns)
@@ -60,7 +60,7 @@ fn best_first(mut found: Vec<(f64, Vec<f64>)>) -> Vec<Vec<f64>> {
     found.into_iter().map(|(_, start)| start).collect()
 }
 
-fn sine(rows: &Rows) -> Vec<Vec<f64>> {
+fn sine(rows: &Rows<'_>) -> Vec<Vec<f64>> {
     let step = step(rows);
     let refine = |tone: Tone| {
         let frequencies = Axis::linear((tone.omega - step).max(0.1 * step), tone.omega + step, 9);
@@ -71,7 +71,7 @@ fn sine(rows: &Rows) -> Vec<Vec<f64>> {
     best_first(strongest(tones(rows, 0.0, PERIODS_MAX), TONES_MAX).into_iter().filter_map(refine).collect())
 }
 
-fn damped_sine(rows: &Rows) -> Vec<Vec<f64>> {
+fn damped_sine(rows: &Rows<'_>) -> Vec<Vec<f64>> {
     let (step, unit) = (step(rows), 1.0 / rows.span());
     let steepest = steepest(rows);
     let all = DAMPINGS

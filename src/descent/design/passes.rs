@@ -1,10 +1,10 @@
 //! The passes over the rows: loss and gradient, curvature, predictions. Each reads the features once.
 
-use super::{BLOCK_ROWS, CHUNK_ROWS, Design};
+use super::{BLOCK_ROWS, CHUNK_ROWS, Design, WIDE};
 use crate::descent::losses::Loss;
 use crate::descent::matrix::Matrix;
 use crate::descent::tree::gather;
-use crate::descent::{Team, models::Response};
+use crate::descent::{GivenUp, Team, models::Response};
 
 /// Partial curvature matrices held at once, at most.
 const GRAM_CHUNKS_MAX: usize = 16;
@@ -114,6 +114,9 @@ impl Design {
                 let mut sums = Sums::zeros(working.len());
                 let mut scratch = self.scratch();
                 for from in (from..end).step_by(BLOCK_ROWS) {
+                    if from > 0 && team.gives_up() {
+                        return None;
+                    }
                     let rows = BLOCK_ROWS.min(end - from);
                     self.load(&mut scratch, from, rows, None, working);
                     self.add_block(&mut scratch, rows, loss, &mut sums);
@@ -126,10 +129,19 @@ impl Design {
     }
 
     /// The same over these rows alone, on the calling thread.
-    pub(in crate::descent) fn stream_rows(&self, loss: &dyn Loss, working: &[f64], picked: &[u32]) -> Sums {
+    pub(in crate::descent) fn stream_rows(
+        &self,
+        loss: &dyn Loss,
+        working: &[f64],
+        picked: &[u32],
+        team: &dyn Team,
+    ) -> Sums {
         let mut sums = Sums::zeros(working.len());
         let mut scratch = self.scratch();
-        for picked in picked.chunks(BLOCK_ROWS) {
+        for (block, picked) in picked.chunks(BLOCK_ROWS).enumerate() {
+            if block > 0 && team.gives_up() {
+                break;
+            }
             self.load(&mut scratch, 0, picked.len(), Some(picked), working);
             self.add_block(&mut scratch, picked.len(), loss, &mut sums);
         }
@@ -140,10 +152,14 @@ impl Design {
     pub(in crate::descent) fn visit(
         &self,
         working: &[f64],
+        team: &dyn Team,
         mut each: impl FnMut(usize, &[f64], &mut [f64], &[f64], &[f64]),
     ) {
         let mut scratch = self.scratch();
         for from in (0..self.rows()).step_by(BLOCK_ROWS) {
+            if from > 0 && team.gives_up() {
+                break;
+            }
             let rows = BLOCK_ROWS.min(self.rows() - from);
             self.load(&mut scratch, from, rows, None, working);
             let Scratch { functions, eta, target, weights } = &mut scratch;
@@ -153,10 +169,10 @@ impl Design {
     }
 
     /// η of every row, one column an output, the target's shift added.
-    pub(in crate::descent) fn predictions(&self, working: &[f64]) -> Vec<f64> {
+    pub(in crate::descent) fn predictions(&self, working: &[f64], team: &dyn Team) -> Vec<f64> {
         let n = self.rows();
         let mut out = vec![0.0; n * self.outputs()];
-        self.visit(working, |from, _, eta, target, _| {
+        self.visit(working, team, |from, _, eta, target, _| {
             let rows = target.len();
             for (output, column) in eta.chunks_exact(rows).enumerate() {
                 for (to, value) in out[output * n + from..][..rows].iter_mut().zip(column) {
@@ -180,6 +196,7 @@ impl Design {
         let (outputs, inner) = (self.outputs(), map.columns());
         let size = outputs * inner;
         let chunk_rows = CHUNK_ROWS.max(self.rows().div_ceil(GRAM_CHUNKS_MAX).next_multiple_of(BLOCK_ROWS));
+        let within = || size >= WIDE && team.gives_up();
         let part = |from: usize, end: usize| {
             let mut sums = Matrix::zeros(size, size);
             let mut scratch = self.scratch();
@@ -187,7 +204,7 @@ impl Design {
             let mut bends = vec![0.0; outputs * (outputs + 1) / 2 * BLOCK_ROWS];
             let mut scaled = vec![0.0; BLOCK_ROWS];
             for from in (from..end).step_by(BLOCK_ROWS) {
-                if team.abandoned() {
+                if from > 0 && team.gives_up() {
                     return None;
                 }
                 let rows = BLOCK_ROWS.min(end - from);
@@ -196,6 +213,9 @@ impl Design {
                 let mapped = &mut mapped[..inner * rows];
                 mapped.fill(0.0);
                 for (k, to) in mapped.chunks_exact_mut(rows).enumerate() {
+                    if within() {
+                        return None;
+                    }
                     for (column, factor) in functions.chunks_exact(rows).zip(map.column(k)) {
                         if *factor != 0.0 {
                             self.lanes.axpy(*factor, column, to);
@@ -213,7 +233,14 @@ impl Design {
                 for a in 0..outputs {
                     for b in a..outputs {
                         let Some(bend) = pairs.next() else { continue };
-                        self.add_products(&mut sums, (a * inner, b * inner), mapped, bend, &mut scaled[..rows]);
+                        self.add_products(
+                            &mut sums,
+                            (a * inner, b * inner),
+                            mapped,
+                            bend,
+                            &mut scaled[..rows],
+                            &within,
+                        );
                     }
                 }
             }
@@ -237,9 +264,13 @@ impl Design {
         mapped: &[f64],
         bend: &[f64],
         scaled: &mut [f64],
+        given_up: GivenUp<'_>,
     ) {
         let rows = scaled.len();
         for (k, x) in mapped.chunks_exact(rows).enumerate() {
+            if given_up() {
+                return;
+            }
             for ((to, x), c) in scaled.iter_mut().zip(x).zip(bend) {
                 *to = x * c;
             }

@@ -19,7 +19,7 @@ use super::nonlinear::Equation;
 use super::outcome::Label;
 use super::registry::{Choice, Descriptor, Domain, Fallback, Param};
 use super::same::same;
-use super::{Dataset, SpecError};
+use super::{Dataset, GivenUp, SpecError};
 
 pub(super) use response::{Response, sigmoid};
 
@@ -58,12 +58,18 @@ pub(super) trait Family: Sync {
         None
     }
     /// Start values of all parameters of a curve that are read off the data, the likeliest first.
-    fn guesses(&self, _choice: &Choice, _data: &Dataset, _weights: Option<&str>) -> Vec<Vec<f64>> {
+    fn guesses(
+        &self,
+        _choice: &Choice,
+        _data: &Dataset,
+        _weights: Option<&str>,
+        _given_up: GivenUp<'_>,
+    ) -> Vec<Vec<f64>> {
         Vec::new()
     }
     /// The working basis for this data.
-    fn basis(&self, choice: &Choice, data: &Dataset) -> Arc<dyn Basis> {
-        linear::basis(choice, data)
+    fn basis(&self, choice: &Choice, data: &Dataset, given_up: GivenUp<'_>) -> Arc<dyn Basis> {
+        linear::basis(choice, data, given_up)
     }
     /// The working basis that [`Basis::vectors`] described.
     fn restore(&self, vectors: &[(String, Vec<f64>)]) -> Option<Arc<dyn Basis>> {

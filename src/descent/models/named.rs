@@ -5,7 +5,7 @@ use crate::descent::curves::{Curve, Natural, Rows};
 use crate::descent::formula::nearest;
 use crate::descent::nonlinear::Equation;
 use crate::descent::registry::{Choice, Descriptor, Parameter};
-use crate::descent::{Dataset, SpecError};
+use crate::descent::{Dataset, GivenUp, SpecError};
 
 /// A ready-made curve.
 #[derive(Clone, Copy)]
@@ -48,12 +48,12 @@ impl Family for Named {
         Some(self.curve(choice))
     }
 
-    fn guesses(&self, choice: &Choice, data: &Dataset, weights: Option<&str>) -> Vec<Vec<f64>> {
+    fn guesses(&self, choice: &Choice, data: &Dataset, weights: Option<&str>, given_up: GivenUp<'_>) -> Vec<Vec<f64>> {
         let column = |name: Option<&str>| name.and_then(|name| data.column(name)).map(|column| column.to_vec());
         let (Some(x), Some(y)) = (column(choice.text("feature")), column(choice.text("target"))) else {
             return Vec::new();
         };
-        self.0.guess(choice, &Rows::new(&x, &y, column(weights).as_deref()))
+        self.0.guess(choice, &Rows::new(&x, &y, column(weights).as_deref(), given_up))
     }
 }
 

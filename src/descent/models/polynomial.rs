@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::super::double::Double;
 use super::super::registry::{Choice, Descriptor, Domain, Fallback, Param};
-use super::super::{Dataset, SpecError};
+use super::super::{Dataset, GivenUp, SpecError};
 use super::{Basis, Family, TARGET, fault, known, vector};
 
 /// The highest degree.
@@ -102,7 +102,7 @@ impl Family for Polynomial {
         vec![choice.text("feature").unwrap_or_default().to_owned()]
     }
 
-    fn basis(&self, choice: &Choice, data: &Dataset) -> Arc<dyn Basis> {
+    fn basis(&self, choice: &Choice, data: &Dataset, _given_up: GivenUp<'_>) -> Arc<dyn Basis> {
         let degree = choice.integer("degree").unwrap_or(0).min(DEGREE_MAX) as usize;
         let intercept = choice.flag("intercept").unwrap_or(true);
         let column = choice.text("feature").and_then(|name| data.column(name));

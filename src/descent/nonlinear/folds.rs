@@ -3,13 +3,14 @@
 use super::problem::Curve;
 use super::run::{counting, ready};
 use super::search::descent;
-use crate::descent::aside::{self, Quiet};
+use crate::descent::aside::{self, Quiet, Silent};
 use crate::descent::outcome::ValidationReport;
 use crate::descent::problem::Problem;
 use crate::descent::report::{Counted, observations_of, of_predictions};
+use crate::descent::seeking::{Ledger, Seeking};
 use crate::descent::spec::Spec;
 use crate::descent::validation::parts;
-use crate::descent::{Alone, Dataset, Lanes, Representation, Team, models};
+use crate::descent::{Dataset, Lanes, Representation, Team, models};
 
 struct Fold {
     rows: Vec<usize>,
@@ -44,7 +45,7 @@ pub(super) fn judged(
         loss: found.iter().map(|fold| fold.weight * fold.loss).sum::<f64>() / weight,
         loss_standard_deviation: Some((squares / (folds as f64 - 1.0)).sqrt()).filter(|value| value.is_finite()),
         best_iteration: None,
-        metrics: of_predictions(null, &null.design, &predictions, None, &counted).without_criteria(),
+        metrics: of_predictions(null, &null.design, &predictions, None, &counted, team).without_criteria(),
         folds: found.iter().map(|fold| fold.loss).collect(),
     })
 }
@@ -52,16 +53,24 @@ pub(super) fn judged(
 fn one(spec: &Spec, data: &Dataset, fold: usize, lanes: Lanes, team: &dyn Team) -> Option<Fold> {
     let split = &spec.validation.as_ref()?.split;
     let parts = parts(split, data.rows(), fold);
-    let (training, _) = counting(&data.subset(&parts.training), spec);
+    let (training, _) = counting(&data.subset_unless(&parts.training, &|| team.gives_up())?, spec);
     let equation = models::equation(&spec.model)?;
-    let (curve, first) = ready(&equation, &training, spec, lanes, &Quiet(team))?;
+    let quiet = Quiet(team);
+    let mut silent = Silent(team);
+    let mut seeking = Seeking::new(Ledger::default(), &mut silent);
+    let (curve, first) = ready(&equation, &training, spec, lanes, &quiet, &mut seeking)?;
     let end = descent(&curve, spec, &first, 0, team)?;
-    if team.abandoned() || team.expired() {
+    if team.gives_up() {
         return None;
     }
     let judge = Curve::new(equation, spec, &data.subset(&parts.judging), lanes)?;
     let uniforms = judge.tape.uniforms(&curve.all(&end.at));
-    let loss = judge.mean_loss(uniforms.parameters(), curve.loss.as_ref(), &Alone);
-    let predictions = judge.sample.predictions(&judge.tape, &uniforms);
-    loss.is_finite().then_some(Fold { rows: parts.judging, predictions, loss, weight: judge.sample.weight_sum })
+    let loss = judge.mean_loss(uniforms.parameters(), curve.loss.as_ref(), &quiet);
+    let predictions = judge.sample.predictions(&judge.tape, &uniforms, &quiet);
+    (!quiet.was_told() && loss.is_finite()).then_some(Fold {
+        rows: parts.judging,
+        predictions,
+        loss,
+        weight: judge.sample.weight_sum,
+    })
 }

@@ -2,7 +2,7 @@
 
 use super::problem::Curve;
 use super::sample::Linearized;
-use crate::descent::{Alone, losses};
+use crate::descent::{Team, losses};
 
 /// Columns whose part outside the others is below this part of them count as dependent.
 const DEPENDENT: f64 = 1e-11;
@@ -21,11 +21,11 @@ pub(super) struct Dependent {
 }
 
 /// What the data does not determine at a place.
-pub(super) fn dependent(curve: &Curve, at: &[f64]) -> Dependent {
+pub(super) fn dependent(curve: &Curve, at: &[f64], team: &dyn Team) -> Dependent {
     // By weight alone: a kinked loss has no curvature to weigh rows with.
     let squares = losses::squares();
     let uniforms = curve.uniforms(at);
-    let found = curve.sample.linearized(&curve.tape, &uniforms, squares.as_ref(), &Alone);
+    let found = curve.sample.linearized(&curve.tape, &uniforms, squares.as_ref(), team);
     let Some(Linearized { triangle, .. }) = found else { return Dependent::default() };
     let r = triangle.r();
     let lanes = curve.sample.lanes;

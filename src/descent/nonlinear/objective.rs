@@ -25,6 +25,10 @@ impl<'a> Curved<'a> {
         Self { curve, team, last: RefCell::new(None) }
     }
 
+    pub(super) fn team(&self) -> &'a dyn Team {
+        self.team
+    }
+
     fn chain(&self, slopes: &[f64], weight: f64, gradient: &mut [f64]) {
         for ((to, slope), unit) in gradient.iter_mut().zip(slopes).zip(&self.curve.units) {
             *to = slope * unit / weight;
@@ -70,7 +74,9 @@ impl<'a> Curved<'a> {
             slopes.iter().zip(r.transposed_times(lanes, &z)).map(|(slope, image)| slope - image).collect();
         let problem =
             Quadratic { hessian: &hessian, gradient: &gradient, at: &from, l1: &[], lower: &lower, upper: &upper };
-        for ((k, value), norm) in linear.iter().zip(boxed::minimise(lanes, &problem)).zip(&norms) {
+        for ((k, value), norm) in
+            linear.iter().zip(boxed::minimise(lanes, &problem, &|| self.is_given_up())).zip(&norms)
+        {
             let value = kinks.clip(*k, value / (norm.max(f64::MIN_POSITIVE) * units[*k]));
             if value.is_finite() {
                 at[*k] = value;
@@ -131,7 +137,7 @@ impl Objective for Curved<'_> {
     fn evaluate_rows(&self, rows: &[u32], at: &[f64], gradient: &mut [f64]) -> bool {
         let Curve { sample, tape, .. } = self.curve;
         let uniforms = self.curve.uniforms(at);
-        let sums = sample.sums_of_rows(tape, &uniforms, self.curve.loss.as_ref(), rows);
+        let sums = sample.sums_of_rows(tape, &uniforms, self.curve.loss.as_ref(), rows, self.team);
         // An unbiased estimate of the gradient over all rows, also where the weights differ.
         let weight = sample.weight_sum * rows.len() as f64 / sample.rows() as f64;
         self.chain(&tape.gradient(&uniforms, sums.adjoint), weight, gradient);
@@ -167,7 +173,15 @@ impl Objective for Curved<'_> {
     }
 
     fn is_given_up(&self) -> bool {
-        self.team.abandoned() || self.team.expired()
+        self.team.gives_up()
+    }
+
+    fn is_cut(&self) -> bool {
+        self.team.was_told()
+    }
+
+    fn is_long(&self) -> bool {
+        self.curve.sample.is_long()
     }
 
     fn kinks(&self) -> &Kinks {
@@ -181,7 +195,9 @@ impl Objective for Curved<'_> {
             return Some(tangent.clone());
         }
         let tangent = self.linearized(at)?;
-        *self.last.borrow_mut() = Some((at.to_vec(), tangent.clone()));
+        if !self.is_cut() {
+            *self.last.borrow_mut() = Some((at.to_vec(), tangent.clone()));
+        }
         Some(tangent)
     }
 
@@ -200,7 +216,7 @@ impl Objective for Curved<'_> {
         }
         let Some((r, z, norms)) = self.normed(at, solved) else { return false };
         let lanes = sample.lanes;
-        let whitening = Whitening::new(lanes, r, z, DEPENDENT, &|| false);
+        let whitening = Whitening::new(lanes, r, z, DEPENDENT, &|| self.is_given_up());
         let solution = whitening.from.times(lanes, &whitening.optimum);
         for ((k, value), norm) in solved.iter().zip(solution).zip(&norms) {
             // A function that has vanished says nothing of its parameter.
@@ -217,13 +233,16 @@ impl Objective for Curved<'_> {
             return None;
         }
         let uniforms = self.curve.uniforms(at);
-        let columns = sample.jacobian(tape, &uniforms).into_iter().zip(units);
+        let columns = sample.jacobian(tape, &uniforms, self.team).into_iter().zip(units);
         let a = Matrix::from_columns(
             sample.rows(),
             columns.map(|(column, unit)| column.iter().map(|value| value * unit).collect()),
         );
         let image = a.times(sample.lanes, at);
-        let predictions = sample.predictions(tape, &uniforms);
+        let predictions = sample.predictions(tape, &uniforms, self.team);
+        if self.is_cut() {
+            return None;
+        }
         // r = f(at) − y + J·(φ − at).
         let b = (0..sample.rows()).map(|row| sample.target()[row] - predictions[row] + image[row]).collect();
         let mut lines = Lines { a, b, low: Vec::new(), high: Vec::new(), curvature: None };

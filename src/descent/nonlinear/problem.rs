@@ -10,8 +10,8 @@ use crate::descent::formula::{Tape, Uniforms};
 use crate::descent::losses::{self, About, Loss, Shape};
 use crate::descent::objective::{Kinks, Objective, Spectrum};
 use crate::descent::optimizers::{Optimizer, Scaling, Setting, method, scaling};
+use crate::descent::point::Ground;
 use crate::descent::registry::{Choice, Value};
-use crate::descent::run::Ground;
 use crate::descent::spec::{Penalty, Spec};
 use crate::descent::{Dataset, Lanes, Team};
 
@@ -72,12 +72,12 @@ impl Curve {
     }
 
     /// The same with units taken from the Jacobian at these parameters, where the specification asks for them.
-    pub(super) fn scaled(mut self, spec: &Spec, at: &[f64]) -> Self {
+    pub(super) fn scaled(mut self, spec: &Spec, at: &[f64], team: &dyn Team) -> Self {
         if !matches!(scaling(&spec.scaling), Some(Scaling::Standardize)) {
             return self;
         }
         let uniforms = self.uniforms_at(at);
-        let jacobian = self.sample.jacobian(&self.tape, &uniforms);
+        let jacobian = self.sample.jacobian(&self.tape, &uniforms, team);
         for (unit, column) in self.units.iter_mut().zip(&jacobian) {
             let norm = (self.sample.lanes.dot(column, column) / self.sample.rows() as f64).sqrt();
             let power = libm::floor(libm::log2(self.target_norm.max(f64::MIN_POSITIVE) / norm));
@@ -87,6 +87,16 @@ impl Curve {
         }
         self.kinks = self.kinks();
         self
+    }
+
+    /// The same with units that are known; nothing if they are those of another curve.
+    pub(super) fn with_units(mut self, units: &[f64]) -> Option<Self> {
+        if units.len() != self.units.len() {
+            return None;
+        }
+        self.units = units.to_vec();
+        self.kinks = self.kinks();
+        Some(self)
     }
 
     fn kinks(&self) -> Kinks {
@@ -213,11 +223,11 @@ impl Ground for Curve {
         false
     }
 
-    fn stable_spectrum(&self) -> Option<Spectrum> {
+    fn stable_spectrum(&self, _team: &dyn Team) -> Option<Spectrum> {
         None
     }
 
-    fn optimizer(&self, spec: &Spec) -> Option<Box<dyn Optimizer>> {
+    fn optimizer(&self, spec: &Spec, _team: &dyn Team) -> Option<Box<dyn Optimizer>> {
         let setting = Setting {
             width: self.tape.width(),
             rows: self.sample.rows(),

@@ -3,11 +3,12 @@
 
 use super::problem::Curve;
 use super::search::descent;
+use crate::descent::aside::{self, Quiet};
 use crate::descent::losses::Shape;
 use crate::descent::objective::Objective;
 use crate::descent::registry::Choice;
 use crate::descent::spec::Spec;
-use crate::descent::{Alone, Dataset, Lanes, Team, aside, student};
+use crate::descent::{Dataset, Lanes, Team, student};
 
 /// Refits for one end, at most.
 const REFITS_MAX: usize = 40;
@@ -57,7 +58,7 @@ pub(super) fn profile(fitted: &Fitted<'_>, team: &dyn Team) -> Option<Result<End
     let ends = aside::all(team, 2 * free.len(), &|task| {
         Some(end(fitted, free[task / 2], task / 2, task % 2 == 1, rise, team))
     });
-    if team.abandoned() || team.expired() {
+    if team.gives_up() {
         return None;
     }
     let mut out = vec![None; fitted.curve.equation.parameters.len()];
@@ -100,7 +101,7 @@ fn end(
         curve.set(index, value);
         let start = curve.coordinates(&all);
         let objective = if start.is_empty() {
-            curve.objective(&Alone).value(&start).objective()
+            curve.objective(&Quiet(team)).value(&start).objective()
         } else {
             let end = descent(&curve, &spec, &start, 0, team)?;
             all = curve.all(&end.at);
@@ -118,7 +119,7 @@ fn end(
     let (mut value, mut outside) = ((sign * quantile).mul_add(error, estimate), None::<(f64, f64)>);
     let mut kept = 0;
     for _ in 0..REFITS_MAX {
-        if team.abandoned() || team.expired() {
+        if team.gives_up() {
             return Ok(None);
         }
         if outside.is_none() && far(value) {
@@ -128,7 +129,11 @@ fn end(
             }
             value = limit;
         }
-        let Some(d) = distance(value) else {
+        let d = distance(value);
+        if team.was_told() {
+            return Ok(None);
+        }
+        let Some(d) = d else {
             outside = Some((value, 2.0));
             value = 0.5f64.mul_add(value - inside, inside);
             continue;

@@ -46,7 +46,7 @@ fn every_gradient_of_a_curve_is_that_of_central_differences() {
         let spec = resolve(Spec { optimizer: Choice::named("adam"), ..spec });
         let equation = models::equation(&spec.model).unwrap();
         let start = [0.6, -0.3, 0.2];
-        let curve = Curve::new(equation, &spec, &data, Lanes::chosen()).unwrap().scaled(&spec, &start);
+        let curve = Curve::new(equation, &spec, &data, Lanes::chosen()).unwrap().scaled(&spec, &start, &Alone);
         let objective = Curve::objective(&curve, &Alone);
         let at = curve.coordinates(&start);
         let mut gradient = vec![0.0; at.len()];

@@ -8,19 +8,21 @@ use super::folds;
 use super::identify::{Dependent, dependent};
 use super::problem::Curve;
 use super::profile::{Better, Ends, Fitted, profile};
-use crate::descent::aside::Patient;
 use crate::descent::formula::Uniforms;
 use crate::descent::losses::Shape;
-use crate::descent::observer::Step;
-use crate::descent::outcome::{Inference, Minimum, Outcome, Predictor, Report, StopReason, ValidationReport, Warning};
+use crate::descent::observer::{Checkpoint, Observer, Step};
+use crate::descent::outcome::{
+    Inference, Metrics, Minimum, Outcome, Predictor, Report, StopReason, ValidationReport, Warning,
+};
+use crate::descent::point::Point;
 use crate::descent::problem::Problem;
 use crate::descent::registry::{Choice, Value};
 use crate::descent::report::{
-    Counted, Estimates, Standing, are_unknown, estimates, folds_after, judgement, observations_of, of_predictions,
-    tell_condition, tell_rows_dropped, told, warn,
+    Counted, Estimates, Standing, are_unknown, estimates, folds_after, judgement, observations_of, observed,
+    of_predictions, patience, reason, tell, tell_condition, tell_rows_dropped, told_of, warn, work,
 };
-use crate::descent::run::Point;
 use crate::descent::spec::{Penalty, Spec, Start};
+use crate::descent::told::Told;
 use crate::descent::{Dataset, Lanes, Representation, Team, losses, student};
 
 /// A descent that has ended.
@@ -33,37 +35,65 @@ pub(super) struct Finished<'a> {
     pub(super) judge: Option<&'a Curve>,
     pub(super) best_iteration: Option<u64>,
     pub(super) minima: Vec<Minimum>,
+    /// Where the descent goes on, should the report be interrupted.
+    pub(super) checkpoint: Option<Checkpoint>,
 }
 
-/// Everything about a run that stopped.
+/// What is told of a run that stopped: everything, unless the thread is wanted back first.
 pub(super) fn report(
     spec: &Spec,
     data: &Dataset,
     curve: &Curve,
     team: &dyn Team,
     how: (Lanes, Representation),
-    finished: Finished<'_>,
+    finished: &Finished<'_>,
+    observer: &mut dyn Observer,
 ) -> Outcome {
-    let Finished { point, judge, .. } = finished;
+    // A row of a curve is a few times as dear as one of a linear model.
+    let work = 4.0 * work(curve.sample.rows() as f64, curve.tape.width() as f64, 1.0);
+    if let Some(team) = patience(finished.reason, work, team)
+        && let Some(outcome) = whole(spec, data, curve, &*team, how, finished)
+    {
+        return outcome;
+    }
+    let reason = reason(finished.reason, finished.checkpoint.as_ref(), team, observer);
+    Outcome::Stopped(Box::new(brief(spec, data, curve, finished, reason)))
+}
+
+/// Everything about a run that stopped; nothing where the team gives up first.
+fn whole(
+    spec: &Spec,
+    data: &Dataset,
+    curve: &Curve,
+    team: &dyn Team,
+    how: (Lanes, Representation),
+    finished: &Finished<'_>,
+) -> Option<Outcome> {
+    let Finished { point, judge, .. } = *finished;
+    let told = Told::new(team);
     let mut warnings = Vec::new();
     let at = &point.here.at;
     let uniforms = curve.uniforms(at);
-    let predictions = curve.sample.predictions(&curve.tape, &uniforms);
+    let predictions = curve.sample.predictions(&curve.tape, &uniforms, &told);
     tell_rows_dropped(data, &mut warnings);
-    let dependent = dependent(curve, at);
+    let dependent = dependent(curve, at, &told);
     let is_limit = curve.is_exactly(point.here.evaluation.loss);
     // Where a parameter has lost its effect, flat slopes are those of a plateau, not of an optimum.
     let on_plateau = dependent.vanished && !is_limit && finished.reason == StopReason::GradientTolerance;
     let reason = if on_plateau { StopReason::NoProgress } else { finished.reason };
     tell_place(curve, point.stage, is_limit, &dependent, &mut warnings);
-    let patient = Patient(team);
-    let Some(null) = constant(spec, data, &patient, how) else { return Outcome::NonFinite { row: None } };
-    let tangent = Tangent::new(spec, data, curve, &uniforms, &predictions, &patient, how);
+    let null = constant(spec, data, &told, how);
+    if told.was_told() {
+        return None;
+    }
+    let Some(null) = null else { return Some(Outcome::NonFinite { row: None }) };
+    let tangent = Tangent::new(spec, data, curve, (&uniforms, &predictions), &told, how);
     let weights = spec.weights.as_ref().map(|weights| weights.kind);
     let observations = observations_of(weights, &null.design);
     let determined = tangent.as_ref().map_or(0, |tangent| tangent.problem.quadratic.rank()) as f64;
     let counted = Counted { observations, determined, freedom: observations - determined, weights };
-    let condition_number = tangent.as_ref().and_then(|tangent| tangent.problem.quadratic.condition_number());
+    let condition_number =
+        tangent.as_ref().and_then(|tangent| tangent.problem.quadratic.condition_number(&|| told.gives_up()));
     let is_determined = dependent.lost.is_empty();
     tell_condition(condition_number.filter(|_| is_determined), &mut warnings);
     let standing = Standing {
@@ -74,25 +104,32 @@ pub(super) fn report(
         is_determined: is_determined && !is_limit,
         freedom: counted.freedom,
     };
-    let known = !are_unknown(spec, &standing, &mut warnings);
-    let found = tangent.as_ref().filter(|_| known).and_then(|tangent| {
+    let is_told = !are_unknown(spec, &standing, &mut warnings);
+    let found = tangent.as_ref().filter(|_| is_told).and_then(|tangent| {
         let free = curve.free(at);
-        let found = estimates(&tangent.spec, &tangent.problem, &counted, &vec![0.0; free.len()], &free, &patient);
-        told(found, &mut warnings)
+        let found = estimates(&tangent.spec, &tangent.problem, &counted, &vec![0.0; free.len()], &free, &told);
+        told_of(found, &mut warnings)
     });
+    let judged = judge.and_then(|judge| judged(spec, curve, judge, &uniforms, finished.best_iteration, &told, how));
+    let mean_square = (curve.shape == Shape::Quadratic).then_some(point.here.evaluation.loss);
+    let squares = of_predictions(&null, &null.design, &predictions, mean_square, &counted, &told);
+    let metrics = match losses::kind(&spec.loss) {
+        Some(kind) => curve.metrics(squares, kind, &predictions, &counted),
+        None => squares,
+    };
+    if told.was_told() {
+        return None;
+    }
+    // Profiles and folds that the time does not suffice for are left out; the rest stays.
     let profile = match found.as_ref().filter(|_| spec.profile) {
         Some(found) => {
             let (objective, errors) = (point.objective(), &found.inference.standard_errors);
             let freedom = counted.freedom;
             let fitted = Fitted { data, spec, lanes: how.0, curve, at, objective, freedom, errors };
-            profiled(&fitted, team, &mut warnings)
+            profiled(&fitted, &told, &mut warnings)
         }
         None => Vec::new(),
     };
-    // A fit that was cancelled earlier had nothing to profile, and keeps what it has.
-    if found.is_some() && spec.profile && team.abandoned() {
-        return Outcome::Abandoned;
-    }
     let (inference, diagnostics, band) = match found {
         Some(Estimates { inference, diagnostics, band }) => {
             (Some(spread_out(curve, &uniforms, &inference, spec.confidence)), diagnostics, band)
@@ -101,31 +138,43 @@ pub(super) fn report(
     };
     let folds = folds_after(spec, reason);
     let validation = match (judge, folds) {
-        (Some(judge), _) => judged(spec, curve, judge, &uniforms, finished.best_iteration, &patient, how),
-        (None, Some(folds)) => folds::judged(spec, data, &null, folds, how, team),
+        (Some(_), _) => judged,
+        (None, Some(folds)) => folds::judged(spec, data, &null, folds, how, &told),
         (None, None) => None,
     };
-    if folds.is_some() && validation.is_none() && team.abandoned() {
-        return Outcome::Abandoned;
+    if team.abandoned() {
+        return None;
     }
     let validation = judgement(spec, validation, &mut warnings);
-    let mean_square = (curve.shape == Shape::Quadratic).then_some(point.here.evaluation.loss);
-    let squares = of_predictions(&null, &null.design, &predictions, mean_square, &counted);
-    let metrics = match losses::kind(&spec.loss) {
-        Some(kind) => curve.metrics(squares, kind, &predictions, &counted),
-        None => squares,
-    };
     let basis = tangent.map_or_else(Vec::new, |tangent| tangent.problem.design.basis.vectors());
-    let all = uniforms.parameters().to_vec();
-    let parameters = &curve.equation.parameters;
-    Outcome::Stopped(Box::new(Report {
+    let known = known(spec, curve, finished, &uniforms);
+    Some(Outcome::Stopped(Box::new(Report {
         stop_reason: reason,
         converged: reason.converged(),
+        condition_number,
+        metrics,
+        validation,
+        diagnostics,
+        inference,
+        profile,
+        warnings,
+        predictor: Predictor { basis, band, ..known.predictor },
+        ..known
+    })))
+}
+
+/// What needs no pass over the rows.
+fn known(spec: &Spec, curve: &Curve, finished: &Finished<'_>, uniforms: &Uniforms) -> Report {
+    let (point, parameters) = (finished.point, &curve.equation.parameters);
+    let all = uniforms.parameters().to_vec();
+    Report {
+        stop_reason: finished.reason,
+        converged: false,
         names: parameters.iter().map(|parameter| parameter.name.clone()).collect(),
         formula: Some(curve.equation.formula.clone()),
         fixed: parameters.iter().map(|parameter| !parameter.is_free()).collect(),
         coefficients: all.clone(),
-        start: finished.start,
+        start: finished.start.clone(),
         loss: point.loss(),
         objective: point.objective(),
         gradient_norm: point.gradient_norm(),
@@ -135,16 +184,41 @@ pub(super) fn report(
         levels: Vec::new(),
         classes: Vec::new(),
         optimum: None,
-        condition_number,
-        metrics,
-        validation,
-        minima: finished.minima,
-        diagnostics,
-        inference,
-        profile,
+        condition_number: None,
+        metrics: Metrics::default(),
+        validation: None,
+        minima: finished.minima.clone(),
+        diagnostics: None,
+        inference: None,
+        profile: Vec::new(),
+        warnings: Vec::new(),
+        predictor: Predictor {
+            basis: Vec::new(),
+            coefficients: all,
+            levels: Vec::new(),
+            classes: Vec::new(),
+            band: None,
+        },
+    }
+}
+
+/// The report of a fit that was ended from outside. Without a look at the rows nothing tells an optimum from a plateau.
+fn brief(spec: &Spec, data: &Dataset, curve: &Curve, finished: &Finished<'_>, reason: StopReason) -> Report {
+    let at = &finished.point.here.at;
+    let mut warnings = Vec::new();
+    tell_rows_dropped(data, &mut warnings);
+    let is_limit = curve.is_exactly(finished.point.here.evaluation.loss);
+    tell_place(curve, finished.point.stage, is_limit, &Dependent::default(), &mut warnings);
+    tell(reason, spec, &mut warnings);
+    let freedom = curve.sample.rows() as f64 - curve.tape.width() as f64;
+    let judge = finished.judge.map_or(0, |judge| judge.sample.rows());
+    Report {
+        stop_reason: reason,
+        metrics: Metrics { degrees_of_freedom: freedom.max(0.0), ..Metrics::default() },
+        validation: observed(finished.point.validation_loss(), judge, finished.best_iteration),
         warnings,
-        predictor: Predictor { basis, coefficients: all, levels: Vec::new(), classes: Vec::new(), band },
-    }))
+        ..known(spec, curve, finished, &curve.uniforms(at))
+    }
 }
 
 /// What is to be said of the place where the descent ended.
@@ -240,12 +314,14 @@ impl Tangent {
         spec: &Spec,
         data: &Dataset,
         curve: &Curve,
-        uniforms: &Uniforms,
-        predictions: &[f64],
+        (uniforms, predictions): (&Uniforms, &[f64]),
         team: &dyn Team,
         how: (Lanes, Representation),
     ) -> Option<Self> {
-        let jacobian = curve.sample.jacobian(&curve.tape, uniforms);
+        let jacobian = curve.sample.jacobian(&curve.tape, uniforms, team);
+        if team.was_told() {
+            return None;
+        }
         // Names that no column of the data can have together: one is longer than all of them.
         let longest = data.names().iter().map(String::len).max().unwrap_or(0);
         let names: Vec<String> = (0..jacobian.len()).map(|k| format!("{}{k}", "_".repeat(longest + 1))).collect();
@@ -329,7 +405,7 @@ fn judged(
 ) -> Option<ValidationReport> {
     let uniforms = judge.tape.uniforms(uniforms.parameters());
     let loss = judge.mean_loss(uniforms.parameters(), curve.loss.as_ref(), team);
-    let predictions = judge.sample.predictions(&judge.tape, &uniforms);
+    let predictions = judge.sample.predictions(&judge.tape, &uniforms, team);
     let null = constant(spec, &judge.sample.dataset(spec)?, team, how)?;
     let weights = spec.weights.as_ref().map(|weights| weights.kind);
     let observations = observations_of(weights, &null.design);
@@ -339,7 +415,7 @@ fn judged(
         loss,
         loss_standard_deviation: None,
         best_iteration,
-        metrics: of_predictions(&null, &null.design, &predictions, None, &counted).without_criteria(),
+        metrics: of_predictions(&null, &null.design, &predictions, None, &counted, team).without_criteria(),
         folds: Vec::new(),
     })
 }

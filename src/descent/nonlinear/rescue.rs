@@ -9,11 +9,11 @@ use super::problem::Curve;
 use super::search::descent;
 use super::starts::uniform;
 use crate::descent::Team;
-use crate::descent::aside;
 use crate::descent::losses::Shape;
 use crate::descent::outcome::StopReason;
+use crate::descent::point::Point;
 use crate::descent::restarts::End;
-use crate::descent::run::Point;
+use crate::descent::seeking::Seeking;
 use crate::descent::spec::Spec;
 
 /// Descents from nearby.
@@ -28,7 +28,7 @@ const TURNED: f64 = 9.0;
 const BETTER: f64 = 1e-8;
 
 /// Whether the end of a descent is not to be believed.
-pub(super) fn is_suspicious(curve: &Curve, point: &Point<'_>, reason: StopReason) -> bool {
+pub(super) fn is_suspicious(curve: &Curve, point: &Point<'_>, reason: StopReason, team: &dyn Team) -> bool {
     let evaluation = point.here.evaluation;
     if curve.is_exactly(evaluation.loss) {
         return false;
@@ -37,7 +37,7 @@ pub(super) fn is_suspicious(curve: &Curve, point: &Point<'_>, reason: StopReason
         return true;
     }
     let flat = curve.shape == Shape::Quadratic && evaluation.loss > (1.0 - EXPLAINED) * curve.variance();
-    flat || !dependent(curve, &point.here.at).lost.is_empty()
+    flat || !dependent(curve, &point.here.at, team).lost.is_empty()
 }
 
 /// A better end that is reached from near `first`; nothing if there is none.
@@ -48,9 +48,10 @@ pub(super) fn better(
     first: &[f64],
     now: f64,
     team: &dyn Team,
+    (name, seeking): (&str, &mut Seeking<'_>),
 ) -> Option<End> {
     let starts = nearby(curve, spec.seed, first);
-    let ends = aside::all(team, starts.len() + 1, &|index| match index {
+    let ends = seeking.ends(name, team, starts.len() + 1, &|index| match index {
         // The same start without solving for the linear parameters takes another path.
         0 => plain.and_then(|plain| descent(plain, spec, first, 0, team)),
         _ => descent(curve, spec, &starts[index - 1], index, team),

@@ -1,19 +1,24 @@
 //! One fit to a curve, from data to report.
 
 use super::equation::Equation;
+use super::objective::Curved;
 use super::problem::Curve;
 use super::report::{Finished, report};
 use super::rescue::{better, is_suspicious};
 use super::search::{best_of, descent, search};
 use super::starts::starts;
 use crate::descent::losses::{self, Shape};
+use crate::descent::objective::Objective;
 use crate::descent::observer::{Checkpoint, Control, Observer};
 use crate::descent::outcome::{Minimum, Outcome, StopReason};
+use crate::descent::point::{Ground, Judging, Point};
 use crate::descent::problem::spread_of;
 use crate::descent::registry::{Choice, Value};
 use crate::descent::restarts::End;
-use crate::descent::run::{DIVERGENCE_FACTOR, Ground, Judging, Point, descend, divergence, restore_best};
+use crate::descent::run::{DIVERGENCE_FACTOR, RanAway, called_off, descend, divergence, resumable, settle};
+use crate::descent::seeking::{Ledger, Seeking};
 use crate::descent::spec::Spec;
+use crate::descent::told::{Told, Unhurried};
 use crate::descent::validation::Best;
 use crate::descent::{Dataset, Lanes, Representation, Team, models};
 
@@ -86,18 +91,46 @@ pub(super) fn ready(
     spec: &Spec,
     lanes: Lanes,
     team: &dyn Team,
+    seeking: &mut Seeking<'_>,
 ) -> Option<(Curve, Vec<f64>)> {
-    let spec = &with_scale(equation, data, spec, lanes, team)?;
+    let mut made = None;
+    let known = seeking.once("ready", team, |seeking| {
+        let (curve, first) = searched_for(equation, data, spec, lanes, team, seeking)?;
+        let known = [&[curve.delta.unwrap_or(f64::NAN)], first.as_slice(), &curve.units].concat();
+        made = Some((curve, first));
+        Some(known)
+    })?;
+    if made.is_some() {
+        return made;
+    }
+    let (delta, rest) = known.split_first()?;
+    let (first, units) = rest.split_at(rest.len() / 2);
+    let loss = if delta.is_nan() { spec.loss.clone() } else { spec.loss.clone().with("delta", Value::Number(*delta)) };
+    let curve = Curve::new(equation.clone(), &Spec { loss, ..spec.clone() }, data, lanes)?.with_units(units)?;
+    Some((curve, first.to_vec()))
+}
+
+fn searched_for(
+    equation: &Equation,
+    data: &Dataset,
+    spec: &Spec,
+    lanes: Lanes,
+    team: &dyn Team,
+    seeking: &mut Seeking<'_>,
+) -> Option<(Curve, Vec<f64>)> {
+    let guesses = seeking.once("ready/guesses", team, |_| Some(starts(equation, spec, data, team).concat()))?;
+    let guesses: Vec<Vec<f64>> = guesses.chunks(equation.parameters.len().max(1)).map(<[f64]>::to_vec).collect();
+    let spec = &with_scale(equation, data, spec, &guesses, lanes, team, seeking)?;
     let curve = Curve::new(equation.clone(), spec, data, lanes)?;
-    let guesses = starts(equation, spec, data);
     let mut starts: Vec<Vec<f64>> = guesses.iter().map(|all| curve.coordinates(all)).collect();
     if guesses.len() > 1 && matches!(curve.shape, Shape::Likelihood | Shape::UnboundedLikelihood) {
-        let milder = allowed(equation, data, spec, &guesses, lanes, team)?;
+        let milder = allowed(equation, data, spec, &guesses, lanes, team, seeking)?;
         starts.extend(milder.iter().map(|all| curve.coordinates(all)));
     }
-    let first = best_of(&curve, spec, &starts, team)?;
+    let first = best_of(&curve, spec, &starts, team, ("ready/start", seeking))?;
     let all = curve.all(&first);
-    let curve = curve.scaled(spec, &all);
+    // Units of a part of the rows do no harm: nobody descends in them.
+    let curve = curve.scaled(spec, &all, team);
     let first = curve.coordinates(&all);
     Some((curve, first))
 }
@@ -111,27 +144,48 @@ fn allowed(
     guesses: &[Vec<f64>],
     lanes: Lanes,
     team: &dyn Team,
+    seeking: &mut Seeking<'_>,
 ) -> Option<Vec<Vec<f64>>> {
     const TOWARDS_MEAN: [f64; 4] = [0.1, 0.3, 0.6, 0.9];
-    let squares = least_squares(spec);
     let target = spec.model.text("target")?;
     let values = data.column(target)?;
     let mean = values.iter().sum::<f64>() / values.len() as f64;
     let mut out = Vec::new();
-    for part in TOWARDS_MEAN {
-        let drawn = values.iter().map(|y| part.mul_add(mean - y, *y)).collect();
-        let columns = data.names().iter().zip(data.columns()).map(|(name, column)| {
-            let values = if name == target { &drawn } else { &column.to_vec() };
-            (name.clone(), values.clone())
+    for (place, part) in TOWARDS_MEAN.into_iter().enumerate() {
+        let name = format!("ready/milder{place}");
+        let all = seeking.once(&name, team, |seeking| {
+            let drawn = values.iter().map(|y| part.mul_add(mean - y, *y)).collect();
+            let columns = data.names().iter().zip(data.columns()).map(|(name, column)| {
+                let values = if name == target { &drawn } else { &column.to_vec() };
+                (name.clone(), values.clone())
+            });
+            let drawn = Dataset::new(columns.collect()).ok()?;
+            let (curve, at) = least(equation, &drawn, spec, guesses, lanes, team, (&name, seeking))?;
+            Some(curve.all(&at))
         });
-        let drawn = Dataset::new(columns.collect()).ok()?;
-        let curve = Curve::new(equation.clone(), &squares, &drawn, lanes)?;
-        let starts: Vec<Vec<f64>> = guesses.iter().map(|all| curve.coordinates(all)).collect();
-        let first = best_of(&curve, &squares, &starts, team)?;
-        let at = descent(&curve, &squares, &first, 0, team).map_or(first, |end| end.at);
-        out.push(curve.all(&at));
+        out.push(all?);
     }
     Some(out)
+}
+
+/// Where least squares ends that starts from the best of these guesses.
+fn least(
+    equation: &Equation,
+    data: &Dataset,
+    spec: &Spec,
+    guesses: &[Vec<f64>],
+    lanes: Lanes,
+    team: &dyn Team,
+    (name, seeking): (&str, &mut Seeking<'_>),
+) -> Option<(Curve, Vec<f64>)> {
+    let squares = least_squares(spec);
+    let curve = Curve::new(equation.clone(), &squares, data, lanes)?;
+    let starts: Vec<Vec<f64>> = guesses.iter().map(|all| curve.coordinates(all)).collect();
+    let first = best_of(&curve, &squares, &starts, team, (&format!("{name}/start"), seeking))?;
+    let task = |_| descent(&curve, &squares, &first, 0, team);
+    let end = seeking.ends(&format!("{name}/end"), team, 1, &task).pop().flatten();
+    let at = end.map_or(first, |end| end.at);
+    Some((curve, at))
 }
 
 /// The specification with the squared error and its usual method.
@@ -146,18 +200,24 @@ fn least_squares(spec: &Spec) -> Spec {
 }
 
 /// The specification with the scale of a robust loss, where it is to be chosen: from the residuals of least squares.
-fn with_scale(equation: &Equation, data: &Dataset, spec: &Spec, lanes: Lanes, team: &dyn Team) -> Option<Spec> {
+fn with_scale(
+    equation: &Equation,
+    data: &Dataset,
+    spec: &Spec,
+    guesses: &[Vec<f64>],
+    lanes: Lanes,
+    team: &dyn Team,
+    seeking: &mut Seeking<'_>,
+) -> Option<Spec> {
     let factor = losses::kind(&spec.loss)?.scale_factor().filter(|_| spec.loss.number("delta").is_none());
     let Some(factor) = factor else { return Some(spec.clone()) };
-    let squares = least_squares(spec);
-    let curve = Curve::new(equation.clone(), &squares, data, lanes)?;
-    let starts: Vec<Vec<f64>> = starts(equation, spec, data).iter().map(|all| curve.coordinates(all)).collect();
-    let first = best_of(&curve, &squares, &starts, team)?;
-    let at = descent(&curve, &squares, &first, 0, team).map_or(first, |end| end.at);
-    let predictions = curve.sample.predictions(&curve.tape, &curve.uniforms(&at));
-    let residuals = predictions.iter().zip(curve.sample.target()).map(|(x, y)| (x - y).abs()).collect();
-    let spread = spread_of(residuals, 64.0 * f64::EPSILON * curve.target_norm);
-    let loss = spec.loss.clone().with("delta", Value::Number(factor * spread));
+    let delta = seeking.once("ready/scale", team, |seeking| {
+        let (curve, at) = least(equation, data, spec, guesses, lanes, team, ("ready/scale", seeking))?;
+        let predictions = curve.sample.predictions(&curve.tape, &curve.uniforms(&at), &Unhurried(team));
+        let residuals = predictions.iter().zip(curve.sample.target()).map(|(x, y)| (x - y).abs()).collect();
+        Some(vec![factor * spread_of(residuals, 64.0 * f64::EPSILON * curve.target_norm)])
+    })?;
+    let loss = spec.loss.clone().with("delta", Value::Number(*delta.first()?));
     Some(Spec { loss, ..spec.clone() })
 }
 
@@ -165,60 +225,58 @@ impl Fit<'_> {
     fn run(&self, resume: Option<&Checkpoint>, observer: &mut dyn Observer) -> Outcome {
         let Self { spec, team, equation, .. } = *self;
         let lanes = self.how.0;
-        let Some((curve, given)) = ready(equation, self.data, spec, lanes, team) else {
+        let timeless = Unhurried(team);
+        let (told, unhurried) = (Told::new(team), Told::new(&timeless));
+        // What a checkpoint holds is told in units that are known once all is ready.
+        let readying: &Told<'_> = if resume.is_some_and(Checkpoint::has_begun) { &unhurried } else { &told };
+        let mut seeking = Seeking::new(Ledger::of(resume), &mut *observer);
+        let Some((curve, given)) = ready(equation, self.data, spec, lanes, readying, &mut seeking) else {
             return if team.abandoned() { Outcome::Abandoned } else { Outcome::NonFinite { row: None } };
         };
         let judge = self.judging.and_then(|rows| Curve::new(equation.clone(), spec, rows, lanes));
         let judging =
-            judge.as_ref().map(|judge| |at: &[f64]| judge.mean_loss(&curve.all(at), curve.loss.as_ref(), team));
+            judge.as_ref().map(|judge| |at: &[f64]| judge.mean_loss(&curve.all(at), curve.loss.as_ref(), &told));
         let judging = judging.as_ref().map(|judging| judging as Judging<'_>);
-        let Some(optimizer) = curve.optimizer(spec) else { return Outcome::NonFinite { row: None } };
-        let objective = Curve::objective(&curve, team);
+        let Some(optimizer) = curve.optimizer(spec, &told) else { return Outcome::NonFinite { row: None } };
+        let (objective, patient) = (Curve::objective(&curve, &told), Curve::objective(&curve, &unhurried));
         let (mut first, mut minima): (Vec<f64>, Vec<Minimum>) = (given, Vec::new());
         if let Some(restarts) = spec.restarts.filter(|restarts| restarts.count > 1) {
-            let Some(found) = search(&curve, spec, restarts, &first, team) else { return Outcome::Abandoned };
+            let Some(found) = search(&curve, spec, restarts, &first, &told, &mut seeking) else {
+                return Outcome::Abandoned;
+            };
             (first, minima) = (found.start, found.minima);
         }
+        let ledger = seeking.ledger;
         let mut point = Point::new(&curve, judging, first.clone(), optimizer);
+        point.found = ledger.entries();
         let patience = spec.validation.as_ref().and_then(|validation| validation.patience);
         if let (Some(patience), Some(judging)) = (patience, judging) {
             point.best = Some(Best::new(patience, judging(&first), &first));
         }
-        let mut resumed = resume.is_some_and(|checkpoint| point.restore(checkpoint));
+        let resumed = resume.is_some_and(|checkpoint| point.restore(checkpoint));
         point.evaluate(&objective);
-        if !resumed && !point.is_finite() {
-            let row = curve.sample.first_not_finite(&curve.tape, &curve.uniforms(&first), curve.loss.as_ref());
-            return Outcome::NonFinite { row };
+        let is_late = told.was_told();
+        if is_late {
+            point.evaluate(&patient);
         }
-        let loss_max = DIVERGENCE_FACTOR * point.initial_loss.abs().max(curve.target_norm * curve.target_norm);
-        let reason = loop {
-            let reason = match descend(&objective, &mut point, spec, loss_max, !resumed, observer) {
-                Ok(reason) => reason,
-                Err(ran_away) => {
-                    let uniforms = curve.uniforms(&ran_away.at);
-                    let row = curve.sample.first_not_finite(&curve.tape, &uniforms, curve.loss.as_ref());
-                    let mut divergence = divergence(spec, self.data, &point, &ran_away);
-                    if let Some(row) = row {
-                        divergence.detail.push_str(": the formula has no finite value for a row of the data");
-                        divergence.row = Some(row);
-                    }
-                    return Outcome::Diverged(Box::new(divergence));
-                }
-            };
-            resumed = true;
-            let Some(end) = self.rescue(&curve, &point, reason, &first) else { break reason };
-            let Some(optimizer) = curve.optimizer(spec) else { break reason };
-            point.begin_again(&objective, end.at, optimizer);
-            if let Control::Stop(reason) = observer.observe(&point) {
-                break reason;
-            }
-        };
-        // An end that was to be looked at more closely, and was not, is none.
-        if team.abandoned() && (reason.converged() || reason == StopReason::NoProgress) {
+        if unhurried.was_told() || (is_late && team.abandoned()) {
             return Outcome::Abandoned;
         }
-        // A fit that converged has its optimum; one that stopped otherwise goes back to the best iterate.
-        let best_iteration = if reason.converged() { None } else { restore_best(&objective, &mut point) };
+        if !resumed && !point.is_finite() {
+            let row = curve.sample.first_not_finite(&curve.tape, &curve.uniforms(&first), curve.loss.as_ref(), team);
+            return Outcome::NonFinite { row };
+        }
+        let reason = if is_late {
+            point.validation_loss = None;
+            StopReason::MaxSeconds
+        } else {
+            match self.descend(&curve, &mut point, &first, [&objective, &patient], (ledger, !resumed), observer) {
+                Ok(reason) => reason,
+                Err(ran_away) => return self.diverged(&curve, &point, &ran_away),
+            }
+        };
+        let checkpoint = resumable(&mut point, reason);
+        let best_iteration = settle(&mut point, reason, &[&objective, &patient]);
         let finished = Finished {
             reason,
             point: &point,
@@ -227,21 +285,83 @@ impl Fit<'_> {
             judge: judge.as_ref(),
             best_iteration,
             minima,
+            checkpoint,
         };
-        report(spec, self.data, &curve, team, self.how, finished)
+        report(spec, self.data, &curve, team, self.how, &finished, observer)
+    }
+
+    /// Descends, and begins again from nearby where the descent has ended where it should not.
+    fn descend(
+        &self,
+        curve: &Curve,
+        point: &mut Point<'_>,
+        first: &[f64],
+        [objective, patient]: [&Curved<'_>; 2],
+        (mut ledger, mut observe_first): (Ledger, bool),
+        observer: &mut dyn Observer,
+    ) -> Result<StopReason, RanAway> {
+        let spec = self.spec;
+        let loss_max = DIVERGENCE_FACTOR * point.initial_loss.abs().max(curve.target_norm * curve.target_norm);
+        loop {
+            let reason = descend(objective, point, spec, loss_max, observe_first, observer)?;
+            observe_first = false;
+            point.end(reason);
+            let mut seeking = Seeking::new(ledger, &mut *observer).within(point.bare());
+            let end = self.rescue(curve, point, reason, first, objective.team(), &mut seeking);
+            ledger = seeking.ledger;
+            point.found = ledger.entries();
+            let Some(end) = end else { return Ok(reason) };
+            let Some(optimizer) = curve.optimizer(spec, self.team) else { return Ok(reason) };
+            let before = (point.here.clone(), point.validation_loss);
+            let standing = point.bare();
+            // What was found until the time was over counts, but not what is found for nobody.
+            point.begin_again(patient, end.at, optimizer);
+            if self.team.abandoned() || patient.is_cut() {
+                (point.here, point.validation_loss) = before;
+                point.stage -= 1;
+                point.iteration -= 1;
+                return Ok(called_off(Some(standing), &point.found, observer));
+            }
+            ledger.forget("rescue");
+            point.found = ledger.entries();
+            if let Control::Stop(reason) = observer.observe(point) {
+                return Ok(reason);
+            }
+        }
+    }
+
+    /// What is to be said of a descent that ran away.
+    fn diverged(&self, curve: &Curve, point: &Point<'_>, ran_away: &RanAway) -> Outcome {
+        let uniforms = curve.uniforms(&ran_away.at);
+        let row = curve.sample.first_not_finite(&curve.tape, &uniforms, curve.loss.as_ref(), self.team);
+        let mut divergence = divergence(self.spec, self.data, point, ran_away, self.team);
+        if let Some(row) = row {
+            divergence.detail.push_str(": the formula has no finite value for a row of the data");
+            divergence.row = Some(row);
+        }
+        Outcome::Diverged(Box::new(divergence))
     }
 
     /// Where to begin again, if a descent has ended where it should not and there is a better end nearby.
-    fn rescue(&self, curve: &Curve, point: &Point<'_>, reason: StopReason, first: &[f64]) -> Option<End> {
-        let Self { spec, team, .. } = *self;
+    fn rescue(
+        &self,
+        curve: &Curve,
+        point: &Point<'_>,
+        reason: StopReason,
+        first: &[f64],
+        team: &dyn Team,
+        seeking: &mut Seeking<'_>,
+    ) -> Option<End> {
+        let spec = self.spec;
         let by_itself = matches!(reason, StopReason::GradientTolerance | StopReason::NoProgress);
         let is_own = spec.optimizer.kind == "levenberg_marquardt" && spec.restarts.is_none();
-        if !by_itself || !is_own || point.stage >= STAGES_MAX || !is_suspicious(curve, point, reason) {
+        if !by_itself || !is_own || point.stage >= STAGES_MAX || !is_suspicious(curve, point, reason, team) {
             return None;
         }
         let spec_as_chosen = Spec { loss: curve.loss_as_chosen(spec), ..spec.clone() };
         let mut plain = Curve::new(self.equation.clone(), &spec_as_chosen, self.data, self.how.0);
         plain.iter_mut().for_each(|plain| plain.solved.clear());
-        better(curve, plain.as_ref(), spec, first, point.here.evaluation.objective(), team)
+        let now = point.here.evaluation.objective();
+        better(curve, plain.as_ref(), spec, first, now, team, (&format!("rescue/{}", point.stage), seeking))
     }
 }

@@ -64,6 +64,11 @@ impl Sample {
         Some(Self { columns, target, weights, weight_sum, lanes })
     }
 
+    /// Whether a pass over the rows has more than one block, between which it may be left.
+    pub(super) fn is_long(&self) -> bool {
+        self.rows() > BLOCK_ROWS
+    }
+
     pub(super) fn rows(&self) -> usize {
         self.target.len()
     }
@@ -87,10 +92,13 @@ impl Sample {
         Dataset::new(columns).ok()
     }
 
-    /// The blocks of some rows, one after another.
-    fn blocks(&self, from: usize, end: usize, mut each: impl FnMut(usize, &Block<'_>)) {
+    /// The blocks of some rows, one after another, until the team gives up.
+    fn blocks(&self, from: usize, end: usize, team: &dyn Team, mut each: impl FnMut(usize, &Block<'_>)) {
         let ones = [1.0; BLOCK_ROWS];
         for from in (from..end).step_by(BLOCK_ROWS) {
+            if from > 0 && team.gives_up() {
+                return;
+            }
             let to = end.min(from + BLOCK_ROWS);
             let columns = self.columns.iter().map(|column| &column[from..to]).collect();
             let weights = self.weights.as_ref().map_or(&ones[..to - from], |weights| &weights[from..to]);
@@ -110,11 +118,18 @@ impl Sample {
         }
     }
 
-    fn sums_of(&self, tape: &Tape, uniforms: &Uniforms, loss: &dyn Loss, from: usize, end: usize) -> Sums {
+    fn sums_of(
+        &self,
+        tape: &Tape,
+        uniforms: &Uniforms,
+        loss: &dyn Loss,
+        (from, end): (usize, usize),
+        team: &dyn Team,
+    ) -> Sums {
         let mut sums = Sums { loss: 0.0, adjoint: tape.adjoint() };
         let mut room = tape.workspace();
         let mut eta = [0.0; BLOCK_ROWS];
-        self.blocks(from, end, |_, block| {
+        self.blocks(from, end, team, |_, block| {
             let eta = &mut eta[..block.target.len()];
             tape.evaluate(uniforms, &block.columns, self.lanes, &mut room, eta);
             sums.loss += slopes(loss, eta, block, self.lanes);
@@ -126,7 +141,7 @@ impl Sample {
 
     /// Σ wℓ and its slopes.
     pub(super) fn sums(&self, tape: &Tape, uniforms: &Uniforms, loss: &dyn Loss, team: &dyn Team) -> Sums {
-        let part = |from, end| Some(self.sums_of(tape, uniforms, loss, from, end));
+        let part = |from, end| Some(self.sums_of(tape, uniforms, loss, (from, end), team));
         let whole = gather(self.rows(), CHUNK_ROWS, team, &part, |first: &mut Sums, second| {
             first.loss += second.loss;
             first.adjoint.iter_mut().zip(&second.adjoint).for_each(|(sum, part)| *sum += part);
@@ -135,9 +150,16 @@ impl Sample {
     }
 
     /// The same over these rows alone.
-    pub(super) fn sums_of_rows(&self, tape: &Tape, uniforms: &Uniforms, loss: &dyn Loss, rows: &[u32]) -> Sums {
+    pub(super) fn sums_of_rows(
+        &self,
+        tape: &Tape,
+        uniforms: &Uniforms,
+        loss: &dyn Loss,
+        rows: &[u32],
+        team: &dyn Team,
+    ) -> Sums {
         let picked = self.picked(rows);
-        picked.sums_of(tape, uniforms, loss, 0, rows.len())
+        picked.sums_of(tape, uniforms, loss, (0, rows.len()), team)
     }
 
     /// Σ wℓ alone.
@@ -146,7 +168,7 @@ impl Sample {
             let mut sum = 0.0;
             let mut room = tape.workspace();
             let mut eta = [0.0; BLOCK_ROWS];
-            self.blocks(from, end, |_, block| {
+            self.blocks(from, end, team, |_, block| {
                 let eta = &mut eta[..block.target.len()];
                 tape.evaluate(uniforms, &block.columns, self.lanes, &mut room, eta);
                 sum += slopes(loss, eta, block, self.lanes);
@@ -170,7 +192,7 @@ impl Sample {
             let mut room = tape.workspace();
             let mut block_of = vec![0.0; (width + 1) * BLOCK_ROWS];
             let mut bends = [0.0; BLOCK_ROWS];
-            self.blocks(from, end, |_, block| {
+            self.blocks(from, end, team, |_, block| {
                 let rows = block.target.len();
                 let (jacobian, rest) = block_of.split_at_mut(width * rows);
                 let eta = &mut rest[..rows];
@@ -204,7 +226,7 @@ impl Sample {
         };
         let merge = |first: &mut Linearized, second: Linearized| {
             first.loss += second.loss;
-            first.triangle.merge(self.lanes, &second.triangle);
+            first.triangle.merge(self.lanes, &second.triangle, &|| false);
         };
         gather(self.rows(), CHUNK_ROWS, team, &part, merge).filter(|whole| whole.loss.is_finite())
     }
@@ -223,7 +245,7 @@ impl Sample {
             let mut out = Some(Triangle::empty(width + 1));
             let mut room = tape.workspace();
             let mut block_of = vec![0.0; (width + 1) * BLOCK_ROWS];
-            self.blocks(from, end, |_, block| {
+            self.blocks(from, end, team, |_, block| {
                 let rows = block.target.len();
                 let (functions, rest) = block_of.split_at_mut(width * rows);
                 let eta = &mut rest[..rows];
@@ -252,17 +274,17 @@ impl Sample {
             Some(out)
         };
         let merge = |first: &mut Option<Triangle>, second: Option<Triangle>| match (first.as_mut(), second) {
-            (Some(first), Some(second)) => first.merge(self.lanes, &second),
+            (Some(first), Some(second)) => first.merge(self.lanes, &second, &|| false),
             _ => *first = None,
         };
         gather(self.rows(), CHUNK_ROWS, team, &part, merge).flatten()
     }
 
     /// The value of every row.
-    pub(super) fn predictions(&self, tape: &Tape, uniforms: &Uniforms) -> Vec<f64> {
+    pub(super) fn predictions(&self, tape: &Tape, uniforms: &Uniforms, team: &dyn Team) -> Vec<f64> {
         let mut out = vec![0.0; self.rows()];
         let mut room = tape.workspace();
-        self.blocks(0, self.rows(), |from, block| {
+        self.blocks(0, self.rows(), team, |from, block| {
             let rows = block.target.len();
             tape.evaluate(uniforms, &block.columns, self.lanes, &mut room, &mut out[from..from + rows]);
         });
@@ -270,11 +292,11 @@ impl Sample {
     }
 
     /// The columns of the Jacobian by the free parameters.
-    pub(super) fn jacobian(&self, tape: &Tape, uniforms: &Uniforms) -> Vec<Vec<f64>> {
+    pub(super) fn jacobian(&self, tape: &Tape, uniforms: &Uniforms, team: &dyn Team) -> Vec<Vec<f64>> {
         let mut out = vec![vec![0.0; self.rows()]; tape.width()];
         let mut room = tape.workspace();
         let mut value = [0.0; BLOCK_ROWS];
-        self.blocks(0, self.rows(), |from, block| {
+        self.blocks(0, self.rows(), team, |from, block| {
             let rows = block.target.len();
             fill(tape, uniforms, &block.columns, self.lanes, &mut room, &mut value[..rows]);
             for (k, column) in out.iter_mut().enumerate() {
@@ -285,14 +307,21 @@ impl Sample {
     }
 
     /// The first row whose value, slopes or loss are not finite.
-    pub(super) fn first_not_finite(&self, tape: &Tape, uniforms: &Uniforms, loss: &dyn Loss) -> Option<u64> {
+    pub(super) fn first_not_finite(
+        &self,
+        tape: &Tape,
+        uniforms: &Uniforms,
+        loss: &dyn Loss,
+        team: &dyn Team,
+    ) -> Option<u64> {
         if uniforms.parameters().iter().any(|value| !value.is_finite()) {
             // A tie is at fault, not a row.
             return None;
         }
         let mut room = tape.workspace();
         let mut value = [0.0];
-        (0..self.rows()).find_map(|row| {
+        let wanted = |row: &usize| !row.is_multiple_of(BLOCK_ROWS) || !team.gives_up();
+        (0..self.rows()).take_while(wanted).find_map(|row| {
             let columns: Vec<&[f64]> = self.columns.iter().map(|column| &column[row..=row]).collect();
             fill(tape, uniforms, &columns, self.lanes, &mut room, &mut value);
             let mut slope = value;

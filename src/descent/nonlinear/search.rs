@@ -11,13 +11,13 @@ use rand_pcg::Pcg64;
 use super::objective::Curved;
 use super::problem::Curve;
 use super::starts::{place, uniform};
-use crate::descent::aside;
+use crate::descent::Team;
+use crate::descent::aside::{self, Quiet};
 use crate::descent::objective::Objective;
 use crate::descent::optimizers::first_order::shuffled;
-use crate::descent::outcome::Minimum;
 use crate::descent::restarts::{self, End, distinct};
+use crate::descent::seeking::{Found, Seeking};
 use crate::descent::spec::{Restarts, Spec};
-use crate::descent::{Alone, Team};
 
 /// Steps of an unobserved descent by a method that takes tens of them where it gets somewhere.
 const STEPS_MAX: u64 = 500;
@@ -32,13 +32,6 @@ const OVER_PAIRS: usize = 1_536;
 const OVER_PAIR_MIN: usize = 8;
 /// Descents from better places around one end.
 const ROUND: usize = 2;
-
-/// What the descents found.
-pub(super) struct Found {
-    /// The coordinates from which the best minimum is reached.
-    pub(super) start: Vec<f64>,
-    pub(super) minima: Vec<Minimum>,
-}
 
 /// Descends from here, unobserved, and gives up where a good method has gone nowhere for long.
 pub(super) fn descent(curve: &Curve, spec: &Spec, start: &[f64], index: usize, team: &dyn Team) -> Option<End> {
@@ -56,53 +49,90 @@ pub(super) fn looks_bytes(count: u64, width: u64) -> u64 {
 }
 
 /// The best of these starts, by where the descents from the lowest few of them end; nothing if the team gave up.
-pub(super) fn best_of(curve: &Curve, spec: &Spec, starts: &[Vec<f64>], team: &dyn Team) -> Option<Vec<f64>> {
+pub(super) fn best_of(
+    curve: &Curve,
+    spec: &Spec,
+    starts: &[Vec<f64>],
+    team: &dyn Team,
+    (name, seeking): (&str, &mut Seeking<'_>),
+) -> Option<Vec<f64>> {
     if starts.len() <= 1 {
         return starts.first().cloned();
     }
-    let looks = aside::all(team, starts.len(), &|index| {
-        let found = look(&curve.objective(&Alone), starts[index].clone());
-        found.map(|(value, _)| (value, index))
-    });
-    let mut looks: Vec<(f64, usize)> = looks.into_iter().flatten().collect();
-    looks.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    looks.truncate(GUESSES);
-    let ends = aside::all(team, looks.len(), &|place| {
-        let index = looks[place].1;
-        descent(curve, spec, &starts[index], index, team)
-    });
-    if team.abandoned() {
-        return None;
-    }
-    let best = ends.into_iter().flatten().min_by(|a, b| a.objective.total_cmp(&b.objective));
-    match best {
-        // What was reached before time was over is not thrown away.
-        Some(best) if team.expired() => Some(best.at),
-        Some(best) => starts.get(best.start).cloned(),
-        None => starts.get(looks.first().map_or(0, |(_, index)| *index)).cloned(),
-    }
+    seeking.once(name, team, |seeking| {
+        let looks = aside::all(team, starts.len(), &|index| {
+            let found = look(&curve.objective(&Quiet(team)), starts[index].clone());
+            found.map(|(value, _)| (value, index))
+        });
+        let mut looks: Vec<(f64, usize)> = looks.into_iter().flatten().collect();
+        looks.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        looks.truncate(GUESSES);
+        let ends = seeking.ends(name, team, looks.len(), &|place| {
+            let index = looks[place].1;
+            descent(curve, spec, &starts[index], index, team)
+        });
+        if team.abandoned() {
+            return None;
+        }
+        let best = ends.into_iter().flatten().min_by(|a, b| a.objective.total_cmp(&b.objective));
+        match best {
+            // What was reached before time was over is not thrown away.
+            Some(best) if team.expired() => Some(best.at),
+            Some(best) => starts.get(best.start).cloned(),
+            None => starts.get(looks.first().map_or(0, |(_, index)| *index)).cloned(),
+        }
+    })
 }
 
 /// Descends `restarts.count` times. Nothing if the team gave up.
-pub(super) fn search(curve: &Curve, spec: &Spec, restarts: Restarts, first: &[f64], team: &dyn Team) -> Option<Found> {
+pub(super) fn search(
+    curve: &Curve,
+    spec: &Spec,
+    restarts: Restarts,
+    first: &[f64],
+    team: &dyn Team,
+    seeking: &mut Seeking<'_>,
+) -> Option<Found> {
+    let found = seeking.once("search", team, |seeking| {
+        let found = searched(curve, spec, restarts, first, team, seeking)?;
+        Some(found.encoded())
+    });
+    Found::decoded(&found?)
+}
+
+fn searched(
+    curve: &Curve,
+    spec: &Spec,
+    restarts: Restarts,
+    first: &[f64],
+    team: &dyn Team,
+    seeking: &mut Seeking<'_>,
+) -> Option<Found> {
     let count = restarts.count.max(1) as usize;
+    let placed = |places: Vec<f64>| places.chunks(first.len().max(1)).map(<[f64]>::to_vec).collect::<Vec<_>>();
     // The first descent is the given one; about half of the others improve the best end.
     let improving = (count - 1) / 2;
     let mut starts = vec![first.to_vec()];
-    starts.extend(lowest(curve, spec, count - improving - 1, first, team)?);
-    let mut ends = all(curve, spec, &starts, 0, team)?;
+    let places = seeking
+        .once("search/lowest", team, |_| Some(lowest(curve, spec, count - improving - 1, first, team)?.concat()));
+    starts.extend(placed(places?));
+    let mut ends = all(curve, spec, &starts, 0, team, seeking)?;
     let mut tried = 0;
     while tried < improving {
         let Some(best) = ends.iter().min_by(|a, b| a.objective.total_cmp(&b.objective)) else { break };
-        let mut along = along(curve, mixed(spec.seed, tried), best, team)?;
-        along.truncate(ROUND.min(improving - tried));
+        let places = seeking.once(&format!("search/along{tried}"), team, |_| {
+            let mut along = along(curve, mixed(spec.seed, tried), best, team)?;
+            along.truncate(ROUND.min(improving - tried));
+            Some(along.concat())
+        });
+        let along = placed(places?);
         if along.is_empty() {
             break;
         }
         tried += along.len();
         let from = starts.len();
         starts.extend(along);
-        ends.extend(all(curve, spec, &starts[from..], from, team)?);
+        ends.extend(all(curve, spec, &starts[from..], from, team, seeking)?);
     }
     ends.sort_by(|a, b| a.objective.total_cmp(&b.objective).then(a.start.cmp(&b.start)));
     let start = match ends.first() {
@@ -113,8 +143,17 @@ pub(super) fn search(curve: &Curve, spec: &Spec, restarts: Restarts, first: &[f6
     Some(Found { start, minima: distinct(curve, &ends) })
 }
 
-fn all(curve: &Curve, spec: &Spec, starts: &[Vec<f64>], from: usize, team: &dyn Team) -> Option<Vec<End>> {
-    let ends = aside::all(team, starts.len(), &|index| descent(curve, spec, &starts[index], from + index, team));
+fn all(
+    curve: &Curve,
+    spec: &Spec,
+    starts: &[Vec<f64>],
+    from: usize,
+    team: &dyn Team,
+    seeking: &mut Seeking<'_>,
+) -> Option<Vec<End>> {
+    let name = format!("search/from{from}");
+    let task = |index: usize| descent(curve, spec, &starts[index], from + index, team);
+    let ends = seeking.ends(&name, team, starts.len(), &task);
     (!team.abandoned()).then(|| ends.into_iter().flatten().collect())
 }
 
@@ -122,7 +161,8 @@ fn all(curve: &Curve, spec: &Spec, starts: &[Vec<f64>], from: usize, team: &dyn 
 fn look(objective: &Curved<'_>, mut at: Vec<f64>) -> Option<(f64, Vec<f64>)> {
     objective.settle(&mut at);
     let value = objective.value(&at).objective();
-    value.is_finite().then_some((value, at))
+    // Part of a sum is lower than the whole.
+    (value.is_finite() && !objective.is_cut()).then_some((value, at))
 }
 
 /// The lowest places of a Latin hypercube that lie apart.
@@ -131,7 +171,8 @@ fn lowest(curve: &Curve, spec: &Spec, count: usize, first: &[f64], team: &dyn Te
     let parts = hypercube(spec.seed, looks, first.len());
     // A look is too short to be a task of its own.
     let places = aside::all(team, count, &|task| {
-        let objective = curve.objective(&Alone);
+        let quiet = Quiet(team);
+        let objective = curve.objective(&quiet);
         let places = (task * LOOKS..(task + 1) * LOOKS).filter_map(|index| {
             let (value, at) = look(&objective, at_parts(curve, first, &parts[index]))?;
             Some((value, index, at))
@@ -204,7 +245,8 @@ fn along(curve: &Curve, seed: u64, end: &End, team: &dyn Team) -> Option<Vec<Vec
         let moved = &moved[index];
         let count = if moved.len() == 1 { ALONG } else { over_pair };
         let parts = hypercube(mixed(seed, index), count, moved.len());
-        let objective = curve.objective(&Alone);
+        let quiet = Quiet(team);
+        let objective = curve.objective(&quiet);
         let looks = parts.iter().filter_map(|parts| {
             let mut at = end.at.clone();
             let mut far = false;

@@ -8,10 +8,10 @@ use super::equation::Equation;
 use crate::descent::registry::Parameter;
 use crate::descent::spec::{Spec, Start};
 use crate::descent::start::Normal;
-use crate::descent::{Dataset, models};
+use crate::descent::{Dataset, Team, models};
 
 /// Values of all parameters to start from, the likeliest first; one unless the data was asked.
-pub(super) fn starts(equation: &Equation, spec: &Spec, data: &Dataset) -> Vec<Vec<f64>> {
+pub(super) fn starts(equation: &Equation, spec: &Spec, data: &Dataset, team: &dyn Team) -> Vec<Vec<f64>> {
     let said = |parameter: &Parameter| match &spec.start {
         Start::At(values) => {
             let given = values.iter().find(|(name, _)| *name == parameter.name).map(|(_, value)| *value);
@@ -28,7 +28,8 @@ pub(super) fn starts(equation: &Equation, spec: &Spec, data: &Dataset) -> Vec<Ve
         Start::Random => vec![random(equation, spec.seed)],
         _ => {
             let weights = spec.weights.as_ref().map(|weights| weights.column.as_str());
-            models::family(&spec.model).map_or_else(|_| Vec::new(), |family| family.guesses(&spec.model, data, weights))
+            models::family(&spec.model)
+                .map_or_else(|_| Vec::new(), |family| family.guesses(&spec.model, data, weights, &|| team.gives_up()))
         }
     };
     if guesses.is_empty() {

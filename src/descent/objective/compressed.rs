@@ -1,12 +1,13 @@
 //! The compressed objective: loss = ‖R·φ − z‖² + ρ² with R and z already divided by √W. Its iterates are those of the
 //! rows up to rounding, and an evaluation costs O(p²).
 
+use super::super::Team;
 use super::super::lanes::Lanes;
 use super::super::matrix::Matrix;
 use super::{Evaluation, Kinks, Objective, PenaltyForm, largest_cosine};
 
 /// A quadratic objective in some chart.
-pub(in super::super) struct Compressed {
+pub(in super::super) struct Compressed<'a> {
     r: Matrix,
     z: Vec<f64>,
     rho: f64,
@@ -16,9 +17,10 @@ pub(in super::super) struct Compressed {
     norms: Vec<f64>,
     floor: f64,
     lanes: Lanes,
+    team: &'a dyn Team,
 }
 
-impl Compressed {
+impl<'a> Compressed<'a> {
     /// `r`, `z` and `rho` are divided by √W.
     pub(in super::super) fn new(
         lanes: Lanes,
@@ -27,6 +29,7 @@ impl Compressed {
         rho: f64,
         penalty: PenaltyForm,
         kinks: Kinks,
+        team: &'a dyn Team,
     ) -> Self {
         let stack = penalty.factor(r.columns());
         let norms = (0..r.columns())
@@ -36,7 +39,7 @@ impl Compressed {
             })
             .collect();
         let floor = 16.0 * f64::EPSILON * lanes.dot(&z, &z).sqrt().hypot(rho);
-        Self { r, z, rho, penalty, kinks, norms, floor, lanes }
+        Self { r, z, rho, penalty, kinks, norms, floor, lanes, team }
     }
 
     /// ‖Jⱼ‖/√W, the penalty's rows included.
@@ -63,7 +66,7 @@ impl Compressed {
     }
 }
 
-impl Objective for Compressed {
+impl Objective for Compressed<'_> {
     fn width(&self) -> usize {
         self.r.columns()
     }
@@ -94,6 +97,9 @@ impl Objective for Compressed {
         let width = self.width();
         let mut hessian = Matrix::zeros(width, width);
         for column in 0..width {
+            if self.is_given_up() {
+                return None;
+            }
             for row in 0..=column {
                 let product = 2.0 * self.lanes.dot(root.column(row), root.column(column));
                 hessian.set(row, column, product);
@@ -108,6 +114,14 @@ impl Objective for Compressed {
             return largest_cosine(gradient, &self.norms, evaluation.objective(), self.floor);
         }
         largest_cosine(&self.kinks.steepest(at, gradient), &self.norms, evaluation.objective(), self.floor)
+    }
+
+    fn is_given_up(&self) -> bool {
+        self.team.gives_up()
+    }
+
+    fn is_cut(&self) -> bool {
+        self.team.was_told()
     }
 
     fn kinks(&self) -> &Kinks {

@@ -111,6 +111,14 @@ pub(super) trait Objective {
     fn is_given_up(&self) -> bool {
         false
     }
+    /// Whether somebody was told so, and what was computed since may be a part of itself.
+    fn is_cut(&self) -> bool {
+        false
+    }
+    /// Whether an evaluation may take so long that it is left off in the middle.
+    fn is_long(&self) -> bool {
+        false
+    }
     /// The norm of z of a [`Tangent`] that is rounding error of evaluating the model.
     fn floor(&self) -> f64 {
         0.0

@@ -1,5 +1,6 @@
 //! The l2 penalty as a quadratic form in the coordinates of a chart, of one output.
 
+use super::super::GivenUp;
 use super::super::lanes::Lanes;
 use super::super::matrix::Matrix;
 use super::super::models::Basis;
@@ -86,15 +87,15 @@ impl PenaltyForm {
     }
 
     /// In the coordinates that `map` leads from.
-    pub(in super::super) fn through(self, lanes: Lanes, map: &Matrix) -> Self {
+    pub(in super::super) fn through(self, lanes: Lanes, map: &Matrix, given_up: GivenUp<'_>) -> Self {
         match self {
-            Self::Square(form) => Self::Square(form.times_matrix(lanes, map)),
+            Self::Square(form) => Self::Square(form.times_matrix(lanes, map, given_up)),
             other => other,
         }
     }
 
     /// Adds its Hessian, 2PᵀP, to a block of `hessian` on the diagonal that begins at `offset`.
-    pub(in super::super) fn add_hessian(&self, hessian: &mut Matrix, offset: usize) {
+    pub(in super::super) fn add_hessian(&self, hessian: &mut Matrix, offset: usize, given_up: GivenUp<'_>) {
         let mut add = |row: usize, column: usize, value: f64| {
             hessian.set(offset + row, offset + column, hessian.at(offset + row, offset + column) + value);
         };
@@ -102,7 +103,7 @@ impl PenaltyForm {
             Self::None => {}
             Self::Diagonal(factors) => factors.iter().enumerate().for_each(|(k, factor)| add(k, k, 2.0 * factor)),
             Self::Square(form) => {
-                for column in 0..form.columns() {
+                for column in (0..form.columns()).take_while(|_| !given_up()) {
                     for row in 0..form.columns() {
                         let dot: f64 = form.column(row).iter().zip(form.column(column)).map(|(x, y)| x * y).sum();
                         add(row, column, 2.0 * dot);

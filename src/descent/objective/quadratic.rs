@@ -5,7 +5,7 @@ use super::super::design::Design;
 use super::super::losses::Loss;
 use super::super::matrix::{Matrix, Whitening, largest_singular_value, singular_values};
 use super::super::spec::Penalty;
-use super::super::{Lanes, Team};
+use super::super::{GivenUp, Lanes, Team};
 use super::chart::{self, Centering, Chart};
 use super::{Compressed, Kinks, PenaltyForm, Whitened};
 
@@ -46,7 +46,7 @@ impl Quadratic {
         let basis = design.basis.as_ref();
         let (width, intercept) = (basis.width(), basis.has_intercept());
         let triangle = design.compress(team);
-        if team.abandoned() {
+        if team.was_told() {
             return None;
         }
         let root_weight = design.weight_sum.sqrt();
@@ -73,7 +73,7 @@ impl Quadratic {
             width,
             (0..width).map(|column| {
                 let mut e = vec![0.0; width];
-                e[column] = f64::from(u8::from(!team.abandoned()));
+                e[column] = f64::from(u8::from(!team.gives_up()));
                 r.times(lanes, &basis.to_working(&e))
             }),
         );
@@ -92,8 +92,8 @@ impl Quadratic {
             ),
         };
         let tolerance = 1e-13 * (width as f64).sqrt();
-        let whitening = Whitening::new(lanes, stacked, right, tolerance, &|| team.abandoned());
-        if team.abandoned() {
+        let whitening = Whitening::new(lanes, stacked, right, tolerance, &|| team.gives_up());
+        if team.was_told() {
             return None;
         }
         let mut quadratic = Self {
@@ -188,23 +188,28 @@ impl Quadratic {
     }
 
     /// The penalty in the coordinates of a chart.
-    pub(in super::super) fn penalty_in(&self, chart: &Chart, basis: &dyn super::super::models::Basis) -> PenaltyForm {
+    pub(in super::super) fn penalty_in(
+        &self,
+        chart: &Chart,
+        basis: &dyn super::super::models::Basis,
+        given_up: GivenUp<'_>,
+    ) -> PenaltyForm {
         match chart {
             Chart::Data => PenaltyForm::in_data(self.penalty, self.intercept, &self.standardized),
             Chart::Standardized(_) => PenaltyForm::in_standardized(self.penalty, self.intercept, &self.standardized),
-            Chart::Whitened { from, .. } => {
-                PenaltyForm::in_unit(self.penalty, basis, &self.standardized, &self.unit).through(self.lanes, from)
-            }
+            Chart::Whitened { from, .. } => PenaltyForm::in_unit(self.penalty, basis, &self.standardized, &self.unit)
+                .through(self.lanes, from, given_up),
         }
     }
 
     /// The compressed objective in a chart.
-    pub(in super::super) fn compressed(
+    pub(in super::super) fn compressed<'a>(
         &self,
         chart: &Chart,
         basis: &dyn super::super::models::Basis,
         kinks: Kinks,
-    ) -> Compressed {
+        team: &'a dyn Team,
+    ) -> Compressed<'a> {
         let r = match chart {
             Chart::Data => self.r_data.clone(),
             Chart::Standardized(centering) if *centering == self.standardized => self.r_standardized.clone(),
@@ -212,29 +217,35 @@ impl Quadratic {
             // In that chart nothing is compressed: the columns have no norms but 1.
             Chart::Whitened { .. } => self.r_data.clone(),
         };
-        Compressed::new(self.lanes, r, self.z_data.clone(), self.rho, self.penalty_in(chart, basis), kinks)
+        let penalty = self.penalty_in(chart, basis, &|| team.gives_up());
+        Compressed::new(self.lanes, r, self.z_data.clone(), self.rho, penalty, kinks, team)
     }
 
     /// The objective in the whitened chart.
-    pub(in super::super) fn whitened(&self, basis: &dyn super::super::models::Basis) -> Whitened {
+    pub(in super::super) fn whitened<'a>(
+        &self,
+        basis: &dyn super::super::models::Basis,
+        team: &'a dyn Team,
+    ) -> Whitened<'a> {
         Whitened {
             optimum: self.optimum.clone(),
             least: self.least,
             from: self.whitening.from.clone(),
             penalty: PenaltyForm::in_unit(self.penalty, basis, &self.standardized, &self.unit),
             kinks: Kinks::default(),
+            team,
             floor: 16.0 * f64::EPSILON * self.target_norm(),
             lanes: self.lanes,
         }
     }
 
     /// The condition number of the standardized columns, the constant among them; nothing where a column is constant.
-    pub(in super::super) fn condition_number(&self) -> Option<f64> {
+    pub(in super::super) fn condition_number(&self, given_up: GivenUp<'_>) -> Option<f64> {
         let width = self.r_standardized.columns();
         if width > JACOBI_MAX || !self.r_standardized.is_finite() {
             return None;
         }
-        let values = singular_values(self.lanes, self.r_standardized.clone());
+        let values = singular_values(self.lanes, self.r_standardized.clone(), given_up);
         let (largest, smallest) = (*values.first()?, *values.last()?);
         let number = largest / smallest;
         number.is_finite().then_some(number)
@@ -260,12 +271,12 @@ pub(in super::super) struct Spectrum {
 
 impl Spectrum {
     /// The spectrum of 2·AᵀA.
-    pub(in super::super) fn of_root(lanes: Lanes, root: Matrix) -> Self {
+    pub(in super::super) fn of_root(lanes: Lanes, root: Matrix, given_up: GivenUp<'_>) -> Self {
         if root.columns() > JACOBI_MAX {
-            let sigma = largest_singular_value(lanes, &root);
+            let sigma = largest_singular_value(lanes, &root, given_up);
             return Self { largest: 2.0 * sigma * sigma, smallest: None };
         }
-        let values = singular_values(lanes, root);
+        let values = singular_values(lanes, root, given_up);
         let square = |value: Option<&f64>| value.map_or(0.0, |value| 2.0 * value * value);
         let smallest = square(values.last());
         Self { largest: square(values.first()), smallest: (smallest > 0.0).then_some(smallest) }

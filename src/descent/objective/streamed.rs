@@ -69,7 +69,7 @@ impl Objective for Streamed<'_> {
     }
 
     fn evaluate_rows(&self, rows: &[u32], at: &[f64], gradient: &mut [f64]) -> bool {
-        let sums = self.design.stream_rows(self.loss, &self.working(at), rows);
+        let sums = self.design.stream_rows(self.loss, &self.working(at), rows, self.team);
         // An unbiased estimate of the gradient over all rows, also where the weights differ.
         let weight = self.design.weight_sum * rows.len() as f64 / self.design.rows() as f64;
         self.finish(at, &sums.gradient, weight, gradient);
@@ -86,7 +86,7 @@ impl Objective for Streamed<'_> {
         let mut hessian = design.gram(self.loss, &self.working(at), &map, false, self.team);
         hessian.scale(1.0 / design.weight_sum);
         for output in 0..design.outputs() {
-            self.penalty.add_hessian(&mut hessian, output * self.inner());
+            self.penalty.add_hessian(&mut hessian, output * self.inner(), &|| self.is_given_up());
         }
         if design.response == Response::Softmax {
             // The same shift of all classes changes nothing; curvature along it keeps Newton's step off it.
@@ -113,7 +113,15 @@ impl Objective for Streamed<'_> {
     }
 
     fn is_given_up(&self) -> bool {
-        self.team.abandoned() || self.team.expired()
+        self.team.gives_up()
+    }
+
+    fn is_cut(&self) -> bool {
+        self.team.was_told()
+    }
+
+    fn is_long(&self) -> bool {
+        self.design.is_long()
     }
 
     fn kinks(&self) -> &Kinks {
@@ -126,7 +134,7 @@ impl Objective for Streamed<'_> {
         }
         let curvature = (self.penalty != PenaltyForm::None).then(|| {
             let mut curvature = Matrix::zeros(self.width(), self.width());
-            self.penalty.add_hessian(&mut curvature, 0);
+            self.penalty.add_hessian(&mut curvature, 0, &|| self.is_given_up());
             curvature
         });
         let (n, p, lanes) = (self.design.rows(), self.width(), self.design.lanes);
@@ -141,9 +149,12 @@ impl Objective for Streamed<'_> {
         let mut lines =
             Lines { a: Matrix::zeros(total, p), b: Vec::new(), low: Vec::new(), high: Vec::new(), curvature };
         let origin = self.working(&vec![0.0; p]);
-        self.design.visit(&origin, |from, functions, eta, target, weights| {
+        self.design.visit(&origin, self.team, |from, functions, eta, target, weights| {
             let rows = target.len();
             for k in 0..p {
+                if self.design.is_wide() && self.is_given_up() {
+                    break;
+                }
                 let to = &mut lines.a.column_mut(k)[from..from + rows];
                 for (column, factor) in functions.chunks_exact(rows).zip(map.column(k)) {
                     lanes.axpy(*factor, column, to);
@@ -156,6 +167,9 @@ impl Objective for Streamed<'_> {
                 slopes.extend(eta.iter().map(|slope| slope / self.design.weight_sum));
             }
         });
+        if self.is_cut() {
+            return None;
+        }
         for (line, k) in extra.iter().enumerate() {
             lines.a.set(n + line, *k, 1.0);
             lines.b.push(0.0);

@@ -1,12 +1,13 @@
 //! The whitened objective: in the coordinates of [`super::Chart::Whitened`] a least-squares objective is
 //! E* + ‖φ − φ*‖², so one exact gradient step reaches the optimum.
 
+use super::super::Team;
 use super::super::lanes::Lanes;
 use super::super::matrix::Matrix;
 use super::{Evaluation, Kinks, Objective, PenaltyForm, largest_cosine};
 
 /// A quadratic objective whose Hessian is 2·I.
-pub(in super::super) struct Whitened {
+pub(in super::super) struct Whitened<'a> {
     /// φ*, polished against the rows.
     pub(in super::super) optimum: Vec<f64>,
     /// E*.
@@ -20,9 +21,10 @@ pub(in super::super) struct Whitened {
     pub(in super::super) lanes: Lanes,
     /// None: these coordinates mix the coefficients.
     pub(in super::super) kinks: Kinks,
+    pub(in super::super) team: &'a dyn Team,
 }
 
-impl Objective for Whitened {
+impl Objective for Whitened<'_> {
     fn width(&self) -> usize {
         self.optimum.len()
     }
@@ -59,6 +61,14 @@ impl Objective for Whitened {
 
     fn steepness(&self, _at: &[f64], gradient: &[f64], evaluation: Evaluation) -> f64 {
         largest_cosine(gradient, &vec![1.0; gradient.len()], evaluation.objective(), self.floor)
+    }
+
+    fn is_given_up(&self) -> bool {
+        self.team.gives_up()
+    }
+
+    fn is_cut(&self) -> bool {
+        self.team.was_told()
     }
 
     fn kinks(&self) -> &Kinks {

@@ -59,6 +59,10 @@ impl Optimizer for Running {
     fn advance(&mut self, objective: &dyn Objective, here: &mut Position) -> Advance {
         if self.vertex.is_none() {
             let Some(lines) = objective.lines(&here.at) else { return Advance::Stuck };
+            if objective.is_given_up() {
+                // The loop asks the observer next.
+                return Advance::Moved;
+            }
             let mut vertex = Vertex::new(Lanes::chosen(), lines.a, lines.b, lines.low, lines.high, &here.at);
             if let Some(curvature) = lines.curvature {
                 vertex = vertex.with_quadratic(curvature);

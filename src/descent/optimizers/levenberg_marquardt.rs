@@ -6,6 +6,7 @@
 //!
 //! Where differences of the objective are rounding, undamped steps go on for as long as the slopes shrink.
 
+use super::super::GivenUp;
 use super::super::lanes::Lanes;
 use super::super::losses::Shape;
 use super::super::matrix::Matrix;
@@ -94,6 +95,7 @@ struct Step<'a> {
     solved: &'a [usize],
     kinks: &'a Kinks,
     at: &'a [f64],
+    given_up: GivenUp<'a>,
 }
 
 impl Step<'_> {
@@ -127,7 +129,7 @@ impl Step<'_> {
                     left = true;
                 }
             }
-            if !left {
+            if !left || (self.given_up)() {
                 return moves;
             }
         }
@@ -246,7 +248,7 @@ impl Running {
 }
 
 /// A step that was left half-way.
-struct GivenUp;
+struct HalfWay;
 
 impl Running {
     /// The first of all: the linear parameters solved for, where that is better.
@@ -271,13 +273,13 @@ impl Running {
         step: &Step<'_>,
         here: &Position,
         noise: f64,
-    ) -> Result<Option<Position>, GivenUp> {
+    ) -> Result<Option<Position>, HalfWay> {
         let unchanged = (self.damping, self.factor);
         let before = here.evaluation.objective();
         for _ in 0..TRIALS_MAX {
             if objective.is_given_up() {
                 (self.damping, self.factor) = unchanged;
-                return Err(GivenUp);
+                return Err(HalfWay);
             }
             let moves = step.solve(self.damping);
             let promised = step.promised(&moves);
@@ -331,7 +333,8 @@ impl Optimizer for Running {
         let scales = self.scales.clone();
         let (solved, kinks) = (objective.solved(), objective.kinks());
         let from = here.clone();
-        let step = Step { lanes, tangent: &tangent, scales: &scales, solved, kinks, at: &from.at };
+        let given_up = || objective.is_given_up();
+        let step = Step { lanes, tangent: &tangent, scales: &scales, solved, kinks, at: &from.at, given_up: &given_up };
         // Each residual is off by the rounding of the model, and the sum of squares by twice that times the residual.
         let before = here.evaluation.objective().abs();
         let noise = ROUNDING.mul_add(before, 2.0 * objective.floor() * before.sqrt());
@@ -342,7 +345,7 @@ impl Optimizer for Running {
             }
             Ok(None) => {}
             // The scales are running maxima of what is here: taking them again changes nothing.
-            Err(GivenUp) => return Advance::GivenUp,
+            Err(HalfWay) => return Advance::GivenUp,
         }
         match Self::polished(objective, &step, &from, noise) {
             Some(position) => {

@@ -82,6 +82,10 @@ impl Optimizer for Linearized {
                 ((value - reach).max(low), (value + reach).min(high))
             };
             let ranges: Vec<(f64, f64)> = (0..here.at.len()).map(range).collect();
+            if objective.is_given_up() {
+                // The loop asks the observer next.
+                return Advance::Moved;
+            }
             let bounded = within(&lines, &ranges);
             let mut vertex = Vertex::new(lanes, bounded.a, bounded.b, bounded.low, bounded.high, &here.at);
             for _ in 0..STEPS_MAX {

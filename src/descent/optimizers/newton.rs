@@ -56,8 +56,9 @@ impl Optimizer for Running {
         let Some(hessian) = objective.hessian(&here.at) else { return Advance::Stuck };
         let kinks = objective.kinks();
         let lanes = Lanes::chosen();
+        let given_up = || objective.is_given_up();
         let target: Vec<f64> = if kinks.is_empty() {
-            let step = Cholesky::shifted(lanes, &hessian).solve(&here.gradient);
+            let step = Cholesky::shifted(lanes, &hessian, &given_up).solve(&here.gradient);
             here.at.iter().zip(step).map(|(value, step)| value - step).collect()
         } else {
             let problem = Quadratic {
@@ -68,7 +69,7 @@ impl Optimizer for Running {
                 lower: &kinks.lower,
                 upper: &kinks.upper,
             };
-            boxed::minimise(lanes, &problem)
+            boxed::minimise(lanes, &problem, &given_up)
         };
         let promised: f64 = here.gradient.iter().zip(target.iter().zip(&here.at)).map(|(g, (x, y))| g * (x - y)).sum();
         let promised = promised + kinks.penalty(&target) - kinks.penalty(&here.at);

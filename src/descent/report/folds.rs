@@ -3,11 +3,12 @@
 use super::metrics::{Counted, of_predictions};
 use crate::descent::aside::{self, Quiet, Silent};
 use crate::descent::outcome::ValidationReport;
+use crate::descent::point::{Ground, Point};
 use crate::descent::problem::Problem;
-use crate::descent::run::Ground;
+use crate::descent::seeking::{Ledger, Seeking};
 use crate::descent::spec::Spec;
 use crate::descent::validation::{Judge, parts};
-use crate::descent::{Alone, Dataset, Lanes, Representation, StopReason, Team, run, start};
+use crate::descent::{Dataset, Lanes, Representation, StopReason, Team, run, start};
 
 struct Fold {
     /// The rows that judged, and η for each, one column an output.
@@ -50,7 +51,7 @@ pub(super) fn judged(
         loss,
         loss_standard_deviation: Some((squares / (folds as f64 - 1.0)).sqrt()).filter(|value| value.is_finite()),
         best_iteration: None,
-        metrics: of_predictions(whole, &whole.design, &eta, None, &counted).without_criteria(),
+        metrics: of_predictions(whole, &whole.design, &eta, None, &counted, team).without_criteria(),
         folds: found.iter().map(|fold| fold.loss).collect(),
     })
 }
@@ -58,22 +59,31 @@ pub(super) fn judged(
 fn one(spec: &Spec, data: &Dataset, fold: usize, how: (Lanes, Representation), team: &dyn Team) -> Option<Fold> {
     let split = &spec.validation.as_ref()?.split;
     let parts = parts(split, data.rows(), fold);
-    let (training, judging) = (data.subset(&parts.training), data.subset(&parts.judging));
-    let problem = Problem::new(&training, spec, &Alone, how).ok()?;
+    let part = |rows: &[usize]| data.subset_unless(rows, &|| team.gives_up());
+    let (training, judging) = (part(&parts.training)?, part(&parts.judging)?);
+    let quiet = Quiet(team);
+    let problem = Problem::new(&training, spec, &quiet, how).ok()?;
     let mut first = problem.coordinates(&start::internal(&spec.start, spec.seed, &training, spec, &problem));
     if let Some(restarts) = spec.restarts.filter(|restarts| restarts.count > 1) {
-        first = crate::descent::restarts::search(&problem, spec, restarts, &first, &Quiet(team))?.start;
+        let mut silent = Silent(team);
+        let mut seeking = Seeking::new(Ledger::default(), &mut silent);
+        first = crate::descent::restarts::search(&problem, spec, restarts, &first, &quiet, &mut seeking)?.start;
     }
-    let objective = problem.objective(&Alone);
-    let mut point = run::Point::new(&problem, None, first, problem.optimizer(spec)?);
+    let objective = problem.objective(&quiet);
+    let mut point = Point::new(&problem, None, first, problem.optimizer(spec, &quiet)?);
     point.evaluate(objective.as_ref());
     let ended = run::descend(objective.as_ref(), &mut point, spec, f64::INFINITY, false, &mut Silent(team)).ok()?;
     if matches!(ended, StopReason::Interrupted | StopReason::MaxSeconds) {
         return None;
     }
     let working = problem.working(&point.here.at);
-    let judge = Judge::new(problem.design.on(&spec.model, spec.weights.as_ref(), &judging).ok()?, &problem, &Alone);
-    let loss = judge.loss(&working);
-    let eta = judge.design.predictions(&working);
-    loss.is_finite().then_some(Fold { rows: parts.judging, eta, loss, weight: judge.design.weight_sum })
+    let judge = Judge::new(problem.design.on(&spec.model, spec.weights.as_ref(), &judging).ok()?, &problem, &quiet);
+    let loss = judge.loss(&working, &quiet);
+    let eta = judge.design.predictions(&working, &quiet);
+    (!quiet.was_told() && loss.is_finite()).then_some(Fold {
+        rows: parts.judging,
+        eta,
+        loss,
+        weight: judge.design.weight_sum,
+    })
 }

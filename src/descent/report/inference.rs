@@ -33,7 +33,7 @@ pub(in crate::descent) fn estimates(
     let design = &problem.design;
     let classical = spec.covariance == Covariance::Classical;
     let root = root(problem, working, classical, team)?;
-    let rows = Scores::of(problem, working, &root);
+    let rows = Scores::of(problem, working, &root, team);
     let dispersion = match problem.shape {
         Shape::Quadratic => rows.squares / counted.freedom,
         Shape::Smooth | Shape::ManyMinima => (rows.squares / counted.freedom) / (rows.bend / design.weight_sum).powi(2),
@@ -46,7 +46,7 @@ pub(in crate::descent) fn estimates(
     let covariance_root = match spec.covariance {
         Covariance::Hc1 | Covariance::Hc3 => {
             let frequency = counted.weights == Some(WeightKind::Frequency);
-            let mut meat = meat(problem, working, &root, spec.covariance == Covariance::Hc3, frequency);
+            let mut meat = meat(problem, working, &root, (spec.covariance == Covariance::Hc3, frequency), team);
             if spec.covariance == Covariance::Hc1 {
                 meat.scale(counted.observations / counted.freedom);
             }
@@ -54,7 +54,8 @@ pub(in crate::descent) fn estimates(
                 return None;
             }
             // A row that fits exactly adds nothing, so this may be singular.
-            root.times_matrix(design.lanes, &Cholesky::shifted(design.lanes, &meat).lower())
+            let given_up = || team.gives_up();
+            root.times_matrix(design.lanes, &Cholesky::shifted(design.lanes, &meat, &given_up).lower(), &given_up)
         }
         _ => {
             let mut scaled = root.clone();
@@ -102,7 +103,8 @@ fn root(problem: &Problem, working: &[f64], classical: bool, team: &dyn Team) ->
     if softmax {
         hessian.add_shift(inner, outputs, unit);
     }
-    let mut inverse = Cholesky::new(lanes, &hessian)?.inverse_root();
+    let given_up = || team.gives_up();
+    let mut inverse = Cholesky::new(lanes, &hessian, &given_up)?.inverse_root(&given_up);
     if softmax {
         // Projecting the root off the shift takes exactly that part off the covariance.
         for column in 0..inverse.columns() {
@@ -112,7 +114,10 @@ fn root(problem: &Problem, working: &[f64], classical: bool, team: &dyn Team) ->
             }
         }
     }
-    let lift = |column: &[f64]| column.chunks(inner.max(1)).flat_map(|block| map.times(lanes, block)).collect();
+    let lift = |column: &[f64]| -> Vec<f64> {
+        let block = |block| if given_up() { vec![0.0; map.rows()] } else { map.times(lanes, block) };
+        column.chunks(inner.max(1)).flat_map(block).collect()
+    };
     Some(Matrix::from_columns(design.width(), (0..inverse.columns()).map(|k| lift(inverse.column(k)))))
 }
 
@@ -137,7 +142,7 @@ fn unit_of(problem: &Problem) -> f64 {
 }
 
 impl Scores {
-    fn of(problem: &Problem, working: &[f64], root: &Matrix) -> Self {
+    fn of(problem: &Problem, working: &[f64], root: &Matrix, team: &dyn Team) -> Self {
         let design = &problem.design;
         let (lanes, p, unit) = (design.lanes, design.basis.width(), unit_of(problem));
         let mut out = Self {
@@ -152,7 +157,8 @@ impl Scores {
             return out;
         }
         let robust = matches!(problem.shape, Shape::Smooth | Shape::ManyMinima);
-        design.visit(working, |_, functions, eta, target, weights| {
+        let within = || design.is_wide() && team.gives_up();
+        design.visit(working, team, |_, functions, eta, target, weights| {
             let rows = target.len();
             let mut information = vec![0.0; rows];
             problem.loss.information(eta, target, weights, &mut information);
@@ -160,7 +166,7 @@ impl Scores {
                 out.residuals += weight * (eta[row] - target[row]).powi(2);
             }
             problem.loss.slopes(eta, target, weights, lanes);
-            for row in 0..rows {
+            for row in (0..rows).take_while(|_| !within()) {
                 let weight = weights[row];
                 let score = unit * eta[row];
                 out.bend += unit * information[row];
@@ -191,16 +197,23 @@ impl Scores {
 }
 
 /// Fᵀ(Σ s²xxᵀ)F, each s² over (1 − h)² for HC3. A row with a frequency counts as that many.
-fn meat(problem: &Problem, working: &[f64], root: &Matrix, leverage: bool, frequency: bool) -> Matrix {
+fn meat(
+    problem: &Problem,
+    working: &[f64],
+    root: &Matrix,
+    (leverage, frequency): (bool, bool),
+    team: &dyn Team,
+) -> Matrix {
     let design = &problem.design;
     let (lanes, p, unit, outputs) = (design.lanes, design.basis.width(), unit_of(problem), design.outputs());
     let mut sums = Matrix::zeros(root.columns(), root.columns());
-    design.visit(working, |_, functions, eta, target, weights| {
+    let within = || design.is_wide() && team.gives_up();
+    design.visit(working, team, |_, functions, eta, target, weights| {
         let rows = target.len();
         let mut information = vec![0.0; rows * outputs * (outputs + 1) / 2];
         problem.loss.information(eta, target, weights, &mut information);
         problem.loss.slopes(eta, target, weights, lanes);
-        for row in 0..rows {
+        for row in (0..rows).take_while(|_| !within()) {
             if weights[row] == 0.0 {
                 continue;
             }

@@ -1,12 +1,17 @@
 //! Goodness of fit, from the predictions for some rows: of the fit itself or of those that judge it.
 
+use crate::descent::Team;
 use crate::descent::design::Design;
 use crate::descent::losses::Shape;
 use crate::descent::models::Response;
 use crate::descent::outcome::Metrics;
 use crate::descent::problem::Problem;
 use crate::descent::same::same;
+use crate::descent::sorting::sorted;
 use crate::descent::spec::WeightKind;
+
+/// Rows after which a loop over them asks whether it is wanted.
+const ASKED_ROWS: usize = 4_096;
 
 /// What counts as how many.
 #[derive(Clone, Copy, Debug)]
@@ -30,13 +35,22 @@ impl Metrics {
 struct Rows<'a> {
     eta: &'a [f64],
     design: &'a Design,
+    team: &'a dyn Team,
 }
 
 impl Rows<'_> {
+    /// Asked at every row, answered at a few.
+    fn is_given_up(&self, row: usize) -> bool {
+        row > 0 && row.is_multiple_of(ASKED_ROWS) && self.team.gives_up()
+    }
+
     /// Σ w·f(η, y), with compensated summation (Neumaier 1974).
     fn sum(&self, f: impl Fn(f64, f64) -> f64) -> f64 {
         let (mut sum, mut lost) = (0.0f64, 0.0f64);
         for (row, y) in self.design.target().iter().enumerate() {
+            if self.is_given_up(row) {
+                break;
+            }
             let weight = self.design.weight(row);
             if weight == 0.0 {
                 continue;
@@ -57,9 +71,10 @@ pub(super) fn metrics(
     working: &[f64],
     loss: Option<f64>,
     counted: &Counted,
+    team: &dyn Team,
 ) -> Metrics {
-    let eta = design.predictions(working);
-    of_predictions(problem, design, &eta, loss.filter(|_| problem.shape == Shape::Quadratic), counted)
+    let eta = design.predictions(working, team);
+    of_predictions(problem, design, &eta, loss.filter(|_| problem.shape == Shape::Quadratic), counted, team)
 }
 
 /// Metrics of these predictions (η of every row, one column an output).
@@ -69,8 +84,9 @@ pub(in crate::descent) fn of_predictions(
     eta: &[f64],
     mean_square: Option<f64>,
     counted: &Counted,
+    team: &dyn Team,
 ) -> Metrics {
-    let rows = Rows { eta, design };
+    let rows = Rows { eta, design, team };
     let mut out = match design.response {
         Response::Identity => numbers(problem, &rows, mean_square, counted),
         Response::Exponential => amounts(problem, &rows, counted),
@@ -185,7 +201,7 @@ fn amounts(problem: &Problem, rows: &Rows<'_>, counted: &Counted) -> Metrics {
         out.residual_standard_deviation = finite(dispersion.sqrt());
         let precise = counted.weights == Some(WeightKind::InverseVariance);
         let mut sum = 0.0;
-        for (row, y) in rows.design.target().iter().enumerate() {
+        for (row, y) in rows.design.target().iter().enumerate().take_while(|(row, _)| !rows.is_given_up(*row)) {
             let weight = rows.design.weight(row);
             if weight > 0.0 {
                 let shape = if precise { weight } else { 1.0 } / dispersion;
@@ -207,7 +223,7 @@ fn classes(rows: &Rows<'_>) -> Metrics {
     let mut confusion = vec![vec![0.0; count]; count];
     let (mut right, mut surprise) = (0.0, 0.0);
     let mut probabilities = vec![0.0; design.outputs()];
-    for (row, y) in design.target().iter().enumerate() {
+    for (row, y) in design.target().iter().enumerate().take_while(|(row, _)| !rows.is_given_up(*row)) {
         let weight = design.weight(row);
         if weight == 0.0 {
             continue;
@@ -240,19 +256,18 @@ fn classes(rows: &Rows<'_>) -> Metrics {
     out.explained_deviance = finite(1.0 - surprise / constant).filter(|_| constant > 0.0);
     if count == 2 {
         let score = |row: usize| if design.outputs() == 1 { rows.eta[row] } else { rows.eta[n + row] - rows.eta[row] };
-        out.auc = area(design, score);
+        out.auc = area(design, score, rows.team);
     }
     out
 }
 
 /// The probability that a row of the second class scores higher than one of the first, ties counting half (Mann & Whitney
 /// 1947), rows by weight.
-fn area(design: &Design, score: impl Fn(usize) -> f64) -> Option<f64> {
+fn area(design: &Design, score: impl Fn(usize) -> f64, team: &dyn Team) -> Option<f64> {
     if (0..design.rows()).any(|row| score(row).is_nan()) {
         return None;
     }
-    let mut order: Vec<usize> = (0..design.rows()).collect();
-    order.sort_by(|a, b| score(*a).total_cmp(&score(*b)));
+    let order = sorted(design.rows(), &|a, b| score(a).total_cmp(&score(b)), &|| team.gives_up());
     let (mut below, mut pairs) = (0.0, 0.0);
     let (mut firsts, mut seconds) = (0.0, 0.0);
     let mut at = 0;

@@ -1,6 +1,7 @@
 //! What a fit says of itself: distance to the optimum, goodness of fit, errors of the estimates where they mean
 //! something, and warnings where they do not.
 
+mod brief;
 mod folds;
 mod inference;
 mod metrics;
@@ -9,13 +10,15 @@ mod separation;
 use super::losses::Shape;
 use super::models::{self, Response, family};
 use super::objective::Objective;
-use super::observer::Step;
+use super::observer::{Checkpoint, Observer, Step};
 use super::outcome::{Minimum, Optimum, Outcome, Predictor, Report, StopReason, ValidationReport, Warning};
 use super::problem::Problem;
 use super::spec::{Covariance, Spec, Split, WeightKind};
+use super::told::Told;
 use super::validation::Judge;
 use super::{COVARIANCE_MAX, Dataset, Lanes, Representation, Team};
 
+pub(super) use brief::{observed, patience, reason, tell, unready, work};
 pub(super) use inference::{Estimates, estimates};
 use metrics::metrics;
 pub(super) use metrics::{Counted, criteria, of_predictions};
@@ -35,33 +38,57 @@ pub(super) struct Ended<'a> {
     pub(super) judge: Option<&'a Judge<'a>>,
     pub(super) best_iteration: Option<u64>,
     pub(super) minima: Vec<Minimum>,
+    /// Where the descent goes on, should the report be interrupted.
+    pub(super) checkpoint: Option<Checkpoint>,
 }
 
-/// Everything about a run that stopped.
+/// What is told of a run that stopped: everything, unless the thread is wanted back first.
 pub(super) fn report(
     spec: &Spec,
     data: &Dataset,
     problem: &Problem,
     team: &dyn Team,
     how: (Lanes, Representation),
-    ended: Ended<'_>,
+    ended: &Ended<'_>,
+    observer: &mut dyn Observer,
 ) -> Outcome {
-    let Ended { reason, step, .. } = ended;
+    let (design, n) = (&problem.design, problem.design.rows() as f64);
+    let work = brief::work(n, design.basis.width() as f64, design.outputs() as f64);
+    if let Some(team) = brief::patience(ended.reason, work, team)
+        && let Some(report) = whole(spec, data, problem, &*team, how, ended)
+    {
+        return Outcome::Stopped(Box::new(report));
+    }
+    let reason = brief::reason(ended.reason, ended.checkpoint.as_ref(), team, observer);
+    Outcome::Stopped(Box::new(brief::brief(spec, data, problem, ended, reason)))
+}
+
+/// Everything about a run that stopped; nothing where the team gives up first.
+fn whole(
+    spec: &Spec,
+    data: &Dataset,
+    problem: &Problem,
+    team: &dyn Team,
+    how: (Lanes, Representation),
+    ended: &Ended<'_>,
+) -> Option<Report> {
+    let Ended { reason, step, .. } = *ended;
     let Problem { design, quadratic, .. } = problem;
+    let told = Told::new(team);
     let basis = design.basis.as_ref();
     let (internal, working) = (problem.internal(ended.at), problem.working(ended.at));
     let mut warnings = Vec::new();
     tell_rows_dropped(data, &mut warnings);
     let counted = counted(spec, problem);
-    let condition_number = quadratic.condition_number();
+    let condition_number = quadratic.condition_number(&|| told.gives_up());
     conditioning(problem, condition_number, internal.len(), &mut warnings);
-    let separated = separation::found(problem, spec, &working, team);
+    let separated = separation::found(problem, spec, &working, &told);
     if separated {
         let detail = "the data lets some coefficients grow without end, as when classes can be separated without error: \
                       there is no optimum; a penalty would give one";
         warn(&mut warnings, "separation", detail.to_owned());
     }
-    let gap = gap(problem, &ended, team);
+    let gap = gap(problem, ended, &told);
     let far = gap.is_some_and(|gap| gap > GAP_WARNED * step.objective() && gap > noise(problem));
     if reason.converged() && !separated && far {
         let gap = gap.unwrap_or(0.0);
@@ -82,56 +109,46 @@ pub(super) fn report(
     let estimates = if are_unknown(spec, &standing, &mut warnings) {
         None
     } else {
-        told(estimates(spec, problem, &counted, &working, &internal, team), &mut warnings)
+        told_of(estimates(spec, problem, &counted, &working, &internal, &told), &mut warnings)
     };
+    let optimum = problem.is_quadratic().then(|| Optimum {
+        loss: optimum_loss(spec, problem, &told),
+        gap: gap.unwrap_or(0.0),
+        coefficients: models::to_fixed_order(basis, &quadratic.optimum_in_data(design)),
+    });
+    let metrics = metrics(problem, design, &working, Some(step.loss()), &counted, &told);
+    let judged = ended.judge.map(|judge| judged(spec, problem, judge, &working, ended.best_iteration, &told));
+    if told.was_told() {
+        return None;
+    }
     let folds = folds_after(spec, reason);
-    let validation = match (ended.judge, folds) {
-        (Some(judge), _) => Some(judged(spec, problem, judge, &working, ended.best_iteration)),
-        (None, Some(folds)) => folds::judged(spec, data, problem, folds, how, team),
+    let validation = match (judged, folds) {
+        (Some(judged), _) => Some(judged),
+        (None, Some(folds)) => folds::judged(spec, data, problem, folds, how, &told),
         (None, None) => None,
     };
-    if folds.is_some() && validation.is_none() && team.abandoned() {
-        return Outcome::Abandoned;
+    // Folds that the time did not suffice for are left out; a fit that nobody waits for is told in brief.
+    if team.abandoned() {
+        return None;
     }
     let validation = judgement(spec, validation, &mut warnings);
-    let mut vectors = design.basis.vectors();
-    vectors.push(("target_shift".to_owned(), vec![design.target_shift]));
     let (inference, diagnostics, band) = match estimates {
         Some(Estimates { inference, diagnostics, band }) => (Some(inference), diagnostics, band),
         None => (None, None, None),
     };
-    let levels = levels(spec, data);
-    Outcome::Stopped(Box::new(Report {
+    Some(Report {
         stop_reason: reason,
         converged,
-        names: super::coefficient_names(&spec.model, data).unwrap_or_default(),
-        formula: None,
-        fixed: vec![false; internal.len()],
-        profile: Vec::new(),
-        coefficients: models::to_fixed_order(basis, &internal),
-        start: ended.start,
-        loss: step.loss(),
-        objective: step.objective(),
-        gradient_norm: step.gradient_norm(),
-        iterations: step.iteration(),
-        learning_rate: ended.learning_rate,
-        loss_scale: problem.loss.scale(),
-        levels: levels.clone(),
-        classes: design.classes.clone(),
-        optimum: problem.is_quadratic().then(|| Optimum {
-            loss: optimum_loss(spec, problem, team),
-            gap: gap.unwrap_or(0.0),
-            coefficients: models::to_fixed_order(basis, &quadratic.optimum_in_data(design)),
-        }),
+        optimum,
         condition_number,
-        metrics: metrics(problem, design, &working, Some(step.loss()), &counted),
+        metrics,
         validation,
-        minima: ended.minima,
         diagnostics,
         inference,
         warnings,
-        predictor: Predictor { basis: vectors, coefficients: working, levels, classes: design.classes.clone(), band },
-    }))
+        predictor: Predictor { band, ..brief::predictor(spec, data, problem, working) },
+        ..brief::known(spec, data, problem, ended, &internal)
+    })
 }
 
 pub(super) fn warn(warnings: &mut Vec<Warning>, code: &'static str, detail: String) {
@@ -207,7 +224,8 @@ fn gap(problem: &Problem, ended: &Ended<'_>, team: &dyn Team) -> Option<f64> {
     let hessian = objective.hessian(ended.at)?;
     let mut gradient = vec![0.0; ended.at.len()];
     objective.evaluate(ended.at, &mut gradient);
-    let step = super::cholesky::Cholesky::shifted(problem.design.lanes, &hessian).solve(&gradient);
+    let given_up = || team.gives_up();
+    let step = super::cholesky::Cholesky::shifted(problem.design.lanes, &hessian, &given_up).solve(&gradient);
     let decrement = 0.5 * problem.design.lanes.dot(&step, &gradient);
     decrement.is_finite().then_some(decrement.max(0.0))
 }
@@ -277,7 +295,7 @@ pub(super) fn are_unknown(spec: &Spec, standing: &Standing, warnings: &mut Vec<W
 }
 
 /// Errors as they were found, or a warning that the rows do not tell them.
-pub(super) fn told(found: Option<Estimates>, warnings: &mut Vec<Warning>) -> Option<Estimates> {
+pub(super) fn told_of(found: Option<Estimates>, warnings: &mut Vec<Warning>) -> Option<Estimates> {
     let detail = match &found {
         None => "the rows do not tell the errors of the estimates: standard errors are left out".to_owned(),
         Some(Estimates { inference, .. }) if inference.covariance.is_none() => {
@@ -329,9 +347,10 @@ fn judged(
     judge: &Judge<'_>,
     working: &[f64],
     best_iteration: Option<u64>,
+    team: &dyn Team,
 ) -> ValidationReport {
     let design = &judge.design;
-    let loss = judge.loss(working);
+    let loss = judge.loss(working, team);
     let weights = spec.weights.as_ref().map(|weights| weights.kind);
     let observations = observations_of(weights, design);
     let counted = Counted { observations, determined: 0.0, freedom: observations, weights };
@@ -340,7 +359,7 @@ fn judged(
         loss,
         loss_standard_deviation: None,
         best_iteration,
-        metrics: metrics(problem, design, working, None, &counted).without_criteria(),
+        metrics: metrics(problem, design, working, None, &counted, team).without_criteria(),
         folds: Vec::new(),
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn found(problem: &Problem, spec: &Spec, working: &[f64], team: &dyn 
     if !possible || spec.penalty.l2 + spec.penalty.l1 > 0.0 || !spec.bounds.is_empty() {
         return false;
     }
-    if design.response.is_classifier() && recedes(design, working) {
+    if design.response.is_classifier() && recedes(design, working, team) {
         return true;
     }
     let map = problem.quadratic.whitened_chart().map(design.basis.as_ref(), design.lanes);
@@ -38,19 +38,19 @@ pub(super) fn found(problem: &Problem, spec: &Spec, working: &[f64], team: &dyn 
     let lift = |direction: &[f64]| -> Vec<f64> {
         direction.chunks(inner).flat_map(|block| map.times(design.lanes, block)).collect()
     };
-    let Some(direction) = flattest(design, &hessian, inner) else { return false };
+    let Some(direction) = flattest(design, &hessian, inner, team) else { return false };
     let lifted = lift(&direction);
     let back: Vec<f64> = lifted.iter().map(|value| -value).collect();
-    if recedes(design, &lifted) || recedes(design, &back) {
+    if recedes(design, &lifted, team) || recedes(design, &back, team) {
         return true;
     }
     // Several flat directions at once: the linear program decides.
-    program(design, &map).is_some_and(|direction| recedes(design, &lift(&direction)))
+    program(design, &map, team).is_some_and(|direction| recedes(design, &lift(&direction), team))
 }
 
 /// The direction that helps most, as a linear program: each gain is at least 0, and counts up to 1. Nothing where the
 /// program is too large or not solved.
-fn program(design: &Design, map: &Matrix) -> Option<Vec<f64>> {
+fn program(design: &Design, map: &Matrix, team: &dyn Team) -> Option<Vec<f64>> {
     let (inner, outputs) = (map.columns(), design.outputs());
     // The last class stays where it is: only differences matter.
     let blocks = if outputs > 1 { outputs - 1 } else { 1 };
@@ -61,7 +61,7 @@ fn program(design: &Design, map: &Matrix) -> Option<Vec<f64>> {
     }
     let unit = (design.rows() as f64).sqrt();
     let (mut rows, mut pinned): (Vec<Vec<f64>>, Vec<bool>) = (Vec::new(), Vec::new());
-    design.visit(&vec![0.0; design.width()], |_, functions, _, target, weights| {
+    design.visit(&vec![0.0; design.width()], team, |_, functions, _, target, weights| {
         let count = target.len();
         for row in (0..count).filter(|row| weights[*row] > 0.0) {
             let one: Vec<f64> = (0..map.rows()).map(|k| functions[k * count + row]).collect();
@@ -85,6 +85,9 @@ fn program(design: &Design, map: &Matrix) -> Option<Vec<f64>> {
             }
         }
     });
+    if team.was_told() {
+        return None;
+    }
     let n = rows.len();
     let a = Matrix::from_columns(2 * n, (0..width).map(|k| rows.iter().chain(&rows).map(|row| row[k]).collect()));
     let mut b = vec![0.0; n];
@@ -95,7 +98,10 @@ fn program(design: &Design, map: &Matrix) -> Option<Vec<f64>> {
     high.extend(pinned.iter().map(|pinned| f64::from(u8::from(!pinned))));
     let mut vertex = Vertex::new(design.lanes, a, b, low, high, &vec![0.0; width]);
     for _ in 0..PIVOTS_MAX {
-        match vertex.step(&|| false) {
+        if team.gives_up() {
+            return None;
+        }
+        match vertex.step(&|| team.gives_up()) {
             Progress::Moved => {}
             Progress::Optimal | Progress::Stuck | Progress::GivenUp => break,
         }
@@ -106,7 +112,7 @@ fn program(design: &Design, map: &Matrix) -> Option<Vec<f64>> {
 }
 
 /// The direction of least curvature; nothing where no direction is near flat.
-fn flattest(design: &Design, hessian: &Matrix, inner: usize) -> Option<Vec<f64>> {
+fn flattest(design: &Design, hessian: &Matrix, inner: usize, team: &dyn Team) -> Option<Vec<f64>> {
     let size = hessian.columns();
     let outputs = design.outputs();
     if size == 0 || !hessian.is_finite() {
@@ -118,7 +124,7 @@ fn flattest(design: &Design, hessian: &Matrix, inner: usize) -> Option<Vec<f64>>
         // The same shift of all classes is flat for another reason.
         bent.add_shift(inner, outputs, mean);
     }
-    let factor = Cholesky::shifted(design.lanes, &bent);
+    let factor = Cholesky::shifted(design.lanes, &bent, &|| team.gives_up());
     let mut direction: Vec<f64> = (0..size).map(|k| 1.0 + 0.1 * ((k * 7 % 11) as f64)).collect();
     let mut curvature = f64::INFINITY;
     for _ in 0..STEPS {
@@ -134,11 +140,11 @@ fn flattest(design: &Design, hessian: &Matrix, inner: usize) -> Option<Vec<f64>>
 }
 
 /// Whether moving along this direction, in working coordinates, never hurts a row and helps some.
-fn recedes(design: &Design, direction: &[f64]) -> bool {
+fn recedes(design: &Design, direction: &[f64], team: &dyn Team) -> bool {
     let outputs = design.outputs();
     let (mut worst, mut largest) = (0.0f64, 0.0f64);
     let mut helped = 0.0f64;
-    design.visit(direction, |_, _, eta, target, weights| {
+    design.visit(direction, team, |_, _, eta, target, weights| {
         let rows = target.len();
         for row in 0..rows {
             if weights[row] == 0.0 {

@@ -186,3 +186,19 @@ fn pulses_keep_the_deadline_and_leave_progress_to_the_steps() {
     assert_eq!(stop, Some((599, StopReason::MaxSeconds)));
     assert_eq!(run.progress().unwrap().iteration, 580);
 }
+
+#[test]
+fn a_search_is_kept_by_the_clock_and_where_it_is_interrupted() {
+    let (run, clock, mut keeper) = (run(), clock(), FakeKeeper::default());
+    let mut watcher = Watcher::new(&run, &clock, &mut keeper, Recorder::new(&wide(0), 1_000), terms());
+    let found = At::iteration(0).checkpoint();
+    for _ in 0..12 {
+        clock.now.set(clock.now.get() + Duration::from_secs(1));
+        assert_eq!(watcher.standing(&|| found.clone()), Control::Continue);
+    }
+    run.ask(Ask::Interrupt);
+    assert_eq!(watcher.standing(&|| found.clone()), Control::Stop(StopReason::Interrupted));
+    assert_eq!(watcher.end(None).checkpoint, Some(found.clone()));
+    let kept: Vec<_> = keeper.kept.iter().map(|(progress, kept)| (progress.elapsed_seconds, kept.clone())).collect();
+    assert_eq!(kept, [(5.0, found.clone()), (10.0, found)], "with the heartbeat");
+}

@@ -76,19 +76,19 @@ fn noisy(draw: &mut Draw, clean: &[f64]) -> Vec<f64> {
 }
 
 /// The weighted sum of squares at some parameters.
-fn rest(value: fn(&[f64], f64) -> f64, at: &[f64], rows: &Rows) -> f64 {
+fn rest(value: fn(&[f64], f64) -> f64, at: &[f64], rows: &Rows<'_>) -> f64 {
     let terms = rows.x.iter().zip(&rows.y).zip(&rows.weights);
     terms.map(|((x, y), weight)| weight * (value(at, *x) - y).powi(2)).sum()
 }
 
 /// How low the fit that a client gets comes, by the rest at the true parameters.
-fn ratio(kind: &str, choice: &Choice, value: fn(&[f64], f64) -> f64, rows: &Rows, truth: &[f64]) -> f64 {
+fn ratio(kind: &str, choice: &Choice, value: fn(&[f64], f64) -> f64, rows: &Rows<'_>, truth: &[f64]) -> f64 {
     fitted(kind, choice, value, rows) / rest(value, truth, rows)
 }
 
 /// How low the fit that a client gets comes without a word on where to start. The parameters that it reports are put into
 /// the curve written here, so that formula and curve are held to each other.
-fn fitted(kind: &str, choice: &Choice, value: fn(&[f64], f64) -> f64, rows: &Rows) -> f64 {
+fn fitted(kind: &str, choice: &Choice, value: fn(&[f64], f64) -> f64, rows: &Rows<'_>) -> f64 {
     let starts = curve(kind).guess(choice, rows);
     assert!((1..=16).contains(&starts.len()));
     let columns = [("x", &rows.x), ("y", &rows.y), ("w", &rows.weights)];
@@ -115,7 +115,7 @@ fn recovered(case: &Case) -> (f64, Vec<(u64, f64)>) {
         let (truth, low, high) = (case.draw)(&mut draw);
         let x = places(&mut draw, low, high);
         let clean: Vec<f64> = x.iter().map(|x| (case.value)(&truth, *x)).collect();
-        let rows = Rows::new(&x, &noisy(&mut draw, &clean), None);
+        let rows = Rows::new(&x, &noisy(&mut draw, &clean), None, &|| false);
         let ratio = ratio(case.kind, &Choice::named(case.kind), case.value, &rows, &truth);
         // What is not a number is not recovered either.
         if !matches!(ratio.partial_cmp(&1.01), Some(std::cmp::Ordering::Less | std::cmp::Ordering::Equal)) {
@@ -179,8 +179,8 @@ fn curves_that_can_be_moved_are_found_far_from_zero() {
             let x = places(&mut draw, low, high);
             let clean: Vec<f64> = x.iter().map(|x| (case.value)(&truth, *x)).collect();
             let y = noisy(&mut draw, &clean);
-            let goal = rest(case.value, &truth, &Rows::new(&x, &y, None));
-            let far = Rows::new(&x.iter().map(|x| x + 1e6).collect::<Vec<_>>(), &y, None);
+            let goal = rest(case.value, &truth, &Rows::new(&x, &y, None, &|| false));
+            let far = Rows::new(&x.iter().map(|x| x + 1e6).collect::<Vec<_>>(), &y, None, &|| false);
             let ratio = fitted(case.kind, &Choice::named(case.kind), case.value, &far) / goal;
             assert!(ratio <= 1.01, "{} {seed}: {ratio}", case.kind);
         }

@@ -120,7 +120,7 @@ fn missed(shape: &Shape, peaks: usize, background: &str, seeds: u64) -> Vec<(u64
             places.extend((0..15).map(|_| draw.between(low, high)));
         }
         let clean: Vec<f64> = places.iter().map(|x| (shape.value)(&truth, *x)).collect();
-        let rows = Rows::new(&places, &noisy(&mut draw, &clean), None);
+        let rows = Rows::new(&places, &noisy(&mut draw, &clean), None, &|| false);
         let ratio = ratio(shape.kind, &choice, shape.value, &rows, &truth);
         if ratio.is_nan() || ratio > 1.01 {
             missed.push((seed, ratio));
