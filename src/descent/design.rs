@@ -110,6 +110,11 @@ impl Design {
         self.target.len()
     }
 
+    /// Rows of the largest block.
+    fn block_rows(&self) -> usize {
+        BLOCK_ROWS.min(self.rows())
+    }
+
     /// Weighted sums a row.
     pub(super) fn outputs(&self) -> usize {
         self.response.outputs(self.classes.len())
@@ -190,7 +195,7 @@ impl Design {
             team,
             &|from, end| {
                 let mut triangle = Triangle::empty(width + 1);
-                let mut block = vec![0.0; (width + 1) * BLOCK_ROWS];
+                let mut block = vec![0.0; (width + 1) * self.block_rows()];
                 for from in (from..end).step_by(BLOCK_ROWS) {
                     if team.abandoned() {
                         return None;
@@ -217,7 +222,7 @@ impl Design {
                 }
                 Some(triangle)
             },
-            |first, second| first.merge(self.lanes, &second),
+            |first, second| first.merge(self.lanes, second),
         );
         whole.unwrap_or_else(|| Triangle::empty(width + 1))
     }

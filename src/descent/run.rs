@@ -203,6 +203,7 @@ pub fn run_with(
         return Outcome::NonFinite { row: None };
     }
     let (training, judging) = (data.subset(&parts.training), data.subset(&parts.judging));
+    drop(parts.judging);
     match on(&training, Some(&judging), spec, team, how, resume, observer) {
         // A row of the training part, told by its place among all rows.
         Outcome::NonFinite { row: Some(row) } => {

@@ -267,7 +267,7 @@ impl Vertex {
         let p = self.at.len();
         let residuals = self.residuals(&self.at, &self.perturbed);
         let mut order: Vec<usize> = (0..residuals.len()).collect();
-        order.sort_by(|i, j| residuals[*i].abs().total_cmp(&residuals[*j].abs()).then(i.cmp(j)));
+        order.sort_unstable_by(|i, j| residuals[*i].abs().total_cmp(&residuals[*j].abs()).then(i.cmp(j)));
         let mut chosen: Vec<usize> = Vec::with_capacity(p);
         let mut directions: Vec<Vec<f64>> = Vec::with_capacity(p);
         for row in order {
@@ -336,11 +336,11 @@ impl Vertex {
         let row = self.basis[place];
         let own = if sign > 0.0 { self.high[row] } else { -self.low[row] };
         let mut descent = self.lanes.dot(&gradient, &direction) + own;
-        let mut crossings: Vec<(f64, usize)> = (0..residuals.len())
-            .filter(|other| !self.basis.contains(other) && residuals[*other] * speeds[*other] < 0.0)
-            .map(|other| (-residuals[other] / speeds[other], other))
-            .collect();
-        crossings.sort_by(|x, y| x.0.total_cmp(&y.0).then(x.1.cmp(&y.1)));
+        let crosses = |other: &usize| !self.basis.contains(other) && residuals[*other] * speeds[*other] < 0.0;
+        // Their number first, so that they never grow by doubling.
+        let mut crossings = Vec::with_capacity((0..residuals.len()).filter(crosses).count());
+        crossings.extend((0..residuals.len()).filter(crosses).map(|other| (-residuals[other] / speeds[other], other)));
+        crossings.sort_unstable_by(|x: &(f64, usize), y| x.0.total_cmp(&y.0).then(x.1.cmp(&y.1)));
         let mut entering = None;
         for (_, other) in crossings {
             descent = (self.high[other] - self.low[other]).mul_add(speeds[other].abs(), descent);

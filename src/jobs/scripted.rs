@@ -48,7 +48,7 @@ impl Engine for Script {
         spec
     }
 
-    fn estimate(&self, _: &Spec, _: &Dataset) -> Estimate {
+    fn estimate(&self, _: &Spec, _: &Dataset, _: usize) -> Estimate {
         Estimate { memory_bytes: self.memory_bytes, operations: 1.0, coefficients: 2 }
     }
 

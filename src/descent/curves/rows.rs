@@ -20,10 +20,11 @@ impl Rows {
     pub(in crate::descent) fn new(x: &[f64], y: &[f64], weights: Option<&[f64]>) -> Self {
         let count = x.len().min(y.len());
         let weight = |row: usize| weights.map_or(1.0, |weights| weights.get(row).copied().unwrap_or(0.0));
-        let mut order: Vec<usize> = (0..count)
-            .filter(|&row| x[row].is_finite() && y[row].is_finite() && weight(row).is_finite() && weight(row) > 0.0)
-            .collect();
-        order.sort_by(|a, b| x[*a].total_cmp(&x[*b]));
+        let counts =
+            |row: &usize| x[*row].is_finite() && y[*row].is_finite() && weight(*row).is_finite() && weight(*row) > 0.0;
+        let mut order: Vec<usize> = Vec::with_capacity(count);
+        order.extend((0..count).filter(counts));
+        order.sort_unstable_by(|a, b| x[*a].total_cmp(&x[*b]).then(a.cmp(b)));
         Self {
             x: order.iter().map(|&row| x[row]).collect(),
             y: order.iter().map(|&row| y[row]).collect(),

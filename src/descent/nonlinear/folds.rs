@@ -8,7 +8,7 @@ use crate::descent::outcome::ValidationReport;
 use crate::descent::problem::Problem;
 use crate::descent::report::{Counted, observations_of, of_predictions};
 use crate::descent::spec::Spec;
-use crate::descent::validation::parts;
+use crate::descent::validation::{Parts, parts};
 use crate::descent::{Alone, Dataset, Lanes, Representation, Team, models};
 
 struct Fold {
@@ -51,17 +51,18 @@ pub(super) fn judged(
 
 fn one(spec: &Spec, data: &Dataset, fold: usize, lanes: Lanes, team: &dyn Team) -> Option<Fold> {
     let split = &spec.validation.as_ref()?.split;
-    let parts = parts(split, data.rows(), fold);
-    let (training, _) = counting(&data.subset(&parts.training), spec);
+    let Parts { training: chosen, judging: rows } = parts(split, data.rows(), fold);
+    let (training, _) = counting(&data.subset(&chosen), spec);
+    drop(chosen);
     let equation = models::equation(&spec.model)?;
     let (curve, first) = ready(&equation, &training, spec, lanes, &Quiet(team))?;
     let end = descent(&curve, spec, &first, 0, team)?;
     if team.abandoned() || team.expired() {
         return None;
     }
-    let judge = Curve::new(equation, spec, &data.subset(&parts.judging), lanes)?;
+    let judge = Curve::new(equation, spec, &data.subset(&rows), lanes)?;
     let uniforms = judge.tape.uniforms(&curve.all(&end.at));
     let loss = judge.mean_loss(uniforms.parameters(), curve.loss.as_ref(), &Alone);
     let predictions = judge.sample.predictions(&judge.tape, &uniforms);
-    loss.is_finite().then_some(Fold { rows: parts.judging, predictions, loss, weight: judge.sample.weight_sum })
+    loss.is_finite().then_some(Fold { rows, predictions, loss, weight: judge.sample.weight_sum })
 }

@@ -204,7 +204,7 @@ impl Sample {
         };
         let merge = |first: &mut Linearized, second: Linearized| {
             first.loss += second.loss;
-            first.triangle.merge(self.lanes, &second.triangle);
+            first.triangle.merge(self.lanes, second.triangle);
         };
         gather(self.rows(), CHUNK_ROWS, team, &part, merge).filter(|whole| whole.loss.is_finite())
     }
@@ -252,7 +252,7 @@ impl Sample {
             Some(out)
         };
         let merge = |first: &mut Option<Triangle>, second: Option<Triangle>| match (first.as_mut(), second) {
-            (Some(first), Some(second)) => first.merge(self.lanes, &second),
+            (Some(first), Some(second)) => first.merge(self.lanes, second),
             _ => *first = None,
         };
         gather(self.rows(), CHUNK_ROWS, team, &part, merge).flatten()
@@ -271,7 +271,8 @@ impl Sample {
 
     /// The columns of the Jacobian by the free parameters.
     pub(super) fn jacobian(&self, tape: &Tape, uniforms: &Uniforms) -> Vec<Vec<f64>> {
-        let mut out = vec![vec![0.0; self.rows()]; tape.width()];
+        // Not `vec![column; width]`, which makes one column more.
+        let mut out: Vec<Vec<f64>> = (0..tape.width()).map(|_| vec![0.0; self.rows()]).collect();
         let mut room = tape.workspace();
         let mut value = [0.0; BLOCK_ROWS];
         self.blocks(0, self.rows(), |from, block| {

@@ -13,11 +13,11 @@ use super::problem::Curve;
 use super::starts::{place, uniform};
 use crate::descent::aside;
 use crate::descent::objective::Objective;
-use crate::descent::optimizers::first_order::shuffled;
+use crate::descent::optimizers::{self, Holds, first_order::shuffled};
 use crate::descent::outcome::Minimum;
 use crate::descent::restarts::{self, End, distinct};
 use crate::descent::spec::{Restarts, Spec};
-use crate::descent::{Alone, Team};
+use crate::descent::{Alone, SIDE_BY_SIDE, Team};
 
 /// Steps of an unobserved descent by a method that takes tens of them where it gets somewhere.
 const STEPS_MAX: u64 = 500;
@@ -49,6 +49,12 @@ pub(super) fn descent(curve: &Curve, spec: &Spec, start: &[f64], index: usize, t
     restarts::descent(curve, &spec, start, index, team)
 }
 
+/// Descents that run at the same time: one where each holds all rows as lines.
+fn beside(spec: &Spec) -> usize {
+    let holds = optimizers::method(&spec.optimizer).map(|method| method.holds(&spec.optimizer));
+    if holds == Some(Holds::Lines) { 1 } else { SIDE_BY_SIDE }
+}
+
 /// Bytes that the places of a search hold at the same time.
 pub(super) fn looks_bytes(count: u64, width: u64) -> u64 {
     // Parts of the ranges, and coordinates.
@@ -67,7 +73,7 @@ pub(super) fn best_of(curve: &Curve, spec: &Spec, starts: &[Vec<f64>], team: &dy
     let mut looks: Vec<(f64, usize)> = looks.into_iter().flatten().collect();
     looks.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     looks.truncate(GUESSES);
-    let ends = aside::all(team, looks.len(), &|place| {
+    let ends = aside::at_once(beside(spec), team, looks.len(), &|place| {
         let index = looks[place].1;
         descent(curve, spec, &starts[index], index, team)
     });
@@ -114,7 +120,9 @@ pub(super) fn search(curve: &Curve, spec: &Spec, restarts: Restarts, first: &[f6
 }
 
 fn all(curve: &Curve, spec: &Spec, starts: &[Vec<f64>], from: usize, team: &dyn Team) -> Option<Vec<End>> {
-    let ends = aside::all(team, starts.len(), &|index| descent(curve, spec, &starts[index], from + index, team));
+    let ends = aside::at_once(beside(spec), team, starts.len(), &|index| {
+        descent(curve, spec, &starts[index], from + index, team)
+    });
     (!team.abandoned()).then(|| ends.into_iter().flatten().collect())
 }
 

@@ -6,7 +6,7 @@ use crate::descent::outcome::ValidationReport;
 use crate::descent::problem::Problem;
 use crate::descent::run::Ground;
 use crate::descent::spec::Spec;
-use crate::descent::validation::{Judge, parts};
+use crate::descent::validation::{Judge, Parts, parts};
 use crate::descent::{Alone, Dataset, Lanes, Representation, StopReason, Team, run, start};
 
 struct Fold {
@@ -57,8 +57,9 @@ pub(super) fn judged(
 
 fn one(spec: &Spec, data: &Dataset, fold: usize, how: (Lanes, Representation), team: &dyn Team) -> Option<Fold> {
     let split = &spec.validation.as_ref()?.split;
-    let parts = parts(split, data.rows(), fold);
-    let (training, judging) = (data.subset(&parts.training), data.subset(&parts.judging));
+    let Parts { training: chosen, judging: rows } = parts(split, data.rows(), fold);
+    let (training, judging) = (data.subset(&chosen), data.subset(&rows));
+    drop(chosen);
     let problem = Problem::new(&training, spec, &Alone, how).ok()?;
     let mut first = problem.coordinates(&start::internal(&spec.start, spec.seed, &training, spec, &problem));
     if let Some(restarts) = spec.restarts.filter(|restarts| restarts.count > 1) {
@@ -75,5 +76,5 @@ fn one(spec: &Spec, data: &Dataset, fold: usize, how: (Lanes, Representation), t
     let judge = Judge::new(problem.design.on(&spec.model, spec.weights.as_ref(), &judging).ok()?, &problem, &Alone);
     let loss = judge.loss(&working);
     let eta = judge.design.predictions(&working);
-    loss.is_finite().then_some(Fold { rows: parts.judging, eta, loss, weight: judge.design.weight_sum })
+    loss.is_finite().then_some(Fold { rows, eta, loss, weight: judge.design.weight_sum })
 }

@@ -103,7 +103,8 @@ fn errors(out: &mut Metrics, rows: &Rows<'_>, mean: impl Fn(f64) -> f64, mean_sq
     out.rmse = finite(square.sqrt());
     out.mae = finite(rows.sum(|eta, y| (mean(eta) - y).abs()) / weight);
     let counts = rows.design.target().iter().enumerate().filter(|(row, _)| rows.design.weight(*row) > 0.0);
-    let mut errors: Vec<f64> = counts.map(|(row, y)| (mean(rows.eta[row]) - y).abs()).collect();
+    let mut errors = Vec::with_capacity(rows.design.rows_counted);
+    errors.extend(counts.map(|(row, y)| (mean(rows.eta[row]) - y).abs()));
     out.median_absolute_error = median(&mut errors).and_then(finite);
     square
 }
@@ -252,7 +253,8 @@ fn area(design: &Design, score: impl Fn(usize) -> f64) -> Option<f64> {
         return None;
     }
     let mut order: Vec<usize> = (0..design.rows()).collect();
-    order.sort_by(|a, b| score(*a).total_cmp(&score(*b)));
+    // Ties stay in the order of the rows, as a stable sort would have them, without its room.
+    order.sort_unstable_by(|a, b| score(*a).total_cmp(&score(*b)).then(a.cmp(b)));
     let (mut below, mut pairs) = (0.0, 0.0);
     let (mut firsts, mut seconds) = (0.0, 0.0);
     let mut at = 0;
