@@ -6,6 +6,8 @@ SHELL := /bin/bash
 
 # A million random fits: FITD_RANDOM_FITS says how many.
 FITD_RANDOM_FITS ?= 1000000
+# Ten thousand fits whose memory is measured.
+FITD_MEMORY_FITS ?= 10000
 # Two million texts for the formulas' parser.
 FITD_FUZZ_FORMULAS ?= 2000000
 
@@ -53,6 +55,7 @@ examples: ## Writes examples/ and the reference values again; both come out the 
 accuracy: sets ## Writes docs/ACCURACY.md from what the accuracy tests print.
 	scripts/accuracy.sh
 
-soak: ## Runs the long repetitions: a million random fits, two million formulas.
+soak: ## Runs the long repetitions: a million random fits, ten thousand measured ones, two million formulas.
 	FITD_RANDOM_FITS=$(FITD_RANDOM_FITS) cargo test --locked --lib -- --nocapture random_fits
+	FITD_MEMORY_FITS=$(FITD_MEMORY_FITS) cargo test --locked --test memory -- --nocapture
 	FITD_FUZZ_FORMULAS=$(FITD_FUZZ_FORMULAS) cargo test --locked --lib -- --nocapture no_text_overflows
