@@ -57,7 +57,7 @@ fn test_modules(path: &Path) -> Vec<PathBuf> {
     let lines: Vec<_> = text.lines().map(str::trim).collect();
     lines
         .windows(2)
-        .filter(|pair| pair[0] == "#[cfg(test)]")
+        .filter(|pair| pair[0] == "#[cfg(test)]" || pair[0].starts_with("#[cfg(all(test,"))
         .filter_map(|pair| pair[1].strip_suffix(';')?.rsplit_once("mod ").map(|(_, name)| folder.join(name)))
         .collect()
 }
@@ -114,10 +114,11 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("plot", &[]),
     ("fit", &["descent"]),
     ("ingest", &["descent", "fit"]),
-    ("store", &["descent", "fit"]),
-    ("jobs", &["descent", "fit", "store"]),
+    ("store", &["descent", "failpoints", "fit"]),
+    ("jobs", &["descent", "failpoints", "fit", "store"]),
     ("http", &["config", "descent", "fit", "ingest", "jobs", "plot"]),
     ("serve", &["config", "http", "jobs", "store"]),
+    ("upkeep", &["serve", "store"]),
 ];
 
 #[test]

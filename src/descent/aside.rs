@@ -60,9 +60,19 @@ pub(super) fn all<T: Send>(
     count: usize,
     task: &(dyn Fn(usize) -> Option<T> + Sync),
 ) -> Vec<Option<T>> {
+    at_once(SIDE_BY_SIDE, team, count, task)
+}
+
+/// The same with so many at a time.
+pub(super) fn at_once<T: Send>(
+    most: usize,
+    team: &dyn Team,
+    count: usize,
+    task: &(dyn Fn(usize) -> Option<T> + Sync),
+) -> Vec<Option<T>> {
     let places: Vec<Mutex<Option<T>>> = (0..count).map(|_| Mutex::new(None)).collect();
-    for first in (0..count).step_by(SIDE_BY_SIDE) {
-        team.each(SIDE_BY_SIDE.min(count - first), &|place| {
+    for first in (0..count).step_by(most.max(1)) {
+        team.each(most.max(1).min(count - first), &|place| {
             let result = if team.gives_up() { None } else { task(first + place) };
             *places[first + place].lock().unwrap_or_else(PoisonError::into_inner) = result;
         });

@@ -20,6 +20,11 @@ pub(super) struct Cholesky {
 impl Cholesky {
     /// Factors `matrix`; nothing if it is not numerically positive definite, or wanted no more.
     pub(super) fn new(lanes: Lanes, matrix: &Matrix, given_up: GivenUp<'_>) -> Option<Self> {
+        Self::ridged(lanes, matrix, 0.0, given_up)
+    }
+
+    /// The same with this ridge on the diagonal.
+    fn ridged(lanes: Lanes, matrix: &Matrix, ridge: f64, given_up: GivenUp<'_>) -> Option<Self> {
         let size = matrix.columns();
         let mut transposed = Matrix::zeros(size, size);
         for i in 0..size {
@@ -28,10 +33,11 @@ impl Cholesky {
             }
             for j in 0..=i {
                 let known = lanes.dot(&transposed.column(i)[..j], &transposed.column(j)[..j]);
-                let rest = matrix.at(i, j) - known;
+                let element = if i == j { matrix.at(i, i) + ridge } else { matrix.at(i, j) };
+                let rest = element - known;
                 if i == j {
                     // A pivot that is rounding error of its diagonal element is none.
-                    if !rest.is_finite() || rest <= 4.0 * f64::EPSILON * matrix.at(i, i) || rest <= 0.0 {
+                    if !rest.is_finite() || rest <= 4.0 * f64::EPSILON * element || rest <= 0.0 {
                         return None;
                     }
                     transposed.set(i, i, rest.sqrt());
@@ -50,9 +56,7 @@ impl Cholesky {
         let mut ridge = 0.0;
         // After 400 orders of magnitude the ridge is all that counts.
         for _ in 0..400 {
-            let mut shifted = matrix.clone();
-            (0..size).for_each(|k| shifted.set(k, k, matrix.at(k, k) + ridge));
-            if let Some(factor) = Self::new(lanes, &shifted, given_up) {
+            if let Some(factor) = Self::ridged(lanes, matrix, ridge, given_up) {
                 return factor;
             }
             if size >= WIDE && given_up() {

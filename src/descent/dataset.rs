@@ -174,6 +174,19 @@ impl Dataset {
         Some(Self { columns, rows: rows.len(), ..self.clone() })
     }
 
+    /// The same with other values in a column, which are finite and as many; the other columns are shared. Nothing if there
+    /// is no such column, or a value is not finite.
+    pub(super) fn with_column(&self, name: &str, values: Vec<f64>) -> Option<Self> {
+        let at = self.names.iter().position(|other| other == name)?;
+        if values.len() != self.rows || values.iter().any(|value| !value.is_finite()) {
+            return None;
+        }
+        let mut data = self.clone();
+        data.columns[at] = values.into();
+        data.levels[at] = None;
+        Some(data)
+    }
+
     /// The number of rows, at least 1.
     pub fn rows(&self) -> usize {
         self.rows

@@ -124,6 +124,11 @@ impl Design {
         self.width() >= WIDE
     }
 
+    /// Rows of the largest block.
+    fn block_rows(&self) -> usize {
+        BLOCK_ROWS.min(self.rows())
+    }
+
     /// Weighted sums a row.
     pub(super) fn outputs(&self) -> usize {
         self.response.outputs(self.classes.len())
@@ -207,7 +212,7 @@ impl Design {
             team,
             &|from, end| {
                 let mut triangle = Triangle::empty(width + 1);
-                let mut block = vec![0.0; (width + 1) * BLOCK_ROWS];
+                let mut block = vec![0.0; (width + 1) * self.block_rows()];
                 for from in (from..end).step_by(BLOCK_ROWS) {
                     if team.gives_up() {
                         return None;
@@ -234,7 +239,7 @@ impl Design {
                 }
                 Some(triangle)
             },
-            |first, second| first.merge(self.lanes, &second, &within),
+            |first, second| first.merge(self.lanes, second, &within),
         );
         whole.unwrap_or_else(|| Triangle::empty(width + 1))
     }

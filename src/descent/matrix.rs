@@ -1,6 +1,8 @@
 //! Small dense matrices by column, and the factorizations that the core needs of them. Own, because libraries pick
 //! their kernels at run time and so give other bits on other machines.
 
+use std::sync::Arc;
+
 use super::GivenUp;
 use super::lanes::Lanes;
 
@@ -20,7 +22,10 @@ impl Matrix {
 
     /// From its columns, all of one length.
     pub(super) fn from_columns(rows: usize, columns: impl IntoIterator<Item = Vec<f64>>) -> Self {
-        let values: Vec<f64> = columns.into_iter().flatten().collect();
+        let columns = columns.into_iter();
+        // The columns' number is known beforehand, so that the values never grow by doubling.
+        let mut values = Vec::with_capacity(rows * columns.size_hint().0);
+        columns.for_each(|column| values.extend_from_slice(&column));
         let count = values.len().checked_div(rows).unwrap_or(0);
         Self { rows, columns: count, values }
     }
@@ -98,6 +103,11 @@ impl Matrix {
         (0..self.columns).map(|column| lanes.dot(self.column(column), x)).collect()
     }
 
+    /// All values, column by column.
+    pub(super) fn into_values(self) -> Vec<f64> {
+        self.values
+    }
+
     fn two_columns(&mut self, first: usize, second: usize) -> (&mut [f64], &mut [f64]) {
         debug_assert!(first < second);
         let (left, right) = self.values.split_at_mut(second * self.rows);
@@ -169,10 +179,10 @@ pub(super) fn largest_singular_value(lanes: Lanes, a: &Matrix, given_up: GivenUp
 /// solution of least norm for each φ.
 #[derive(Clone, Debug)]
 pub(super) struct Whitening {
-    /// p×r: from whitened coordinates.
-    pub(super) from: Matrix,
+    /// p×r: from whitened coordinates. Charts and objectives share it.
+    pub(super) from: Arc<Matrix>,
     /// p×r, the transpose of the map to whitened coordinates.
-    pub(super) onto: Matrix,
+    pub(super) onto: Arc<Matrix>,
     /// φ*: the optimum in whitened coordinates.
     pub(super) optimum: Vec<f64>,
 }
@@ -214,6 +224,7 @@ impl Whitening {
                 wide.set(column, row, a.at(row, column));
             }
         }
+        drop(a);
         let (z, s) = orthonormal(lanes, wide, abandoned);
         b.truncate(rank);
         let mut from = Matrix::zeros(p, rank);
@@ -235,7 +246,7 @@ impl Whitening {
                 onto.set(original, j, image[at]);
             }
         }
-        Self { from, onto, optimum: b }
+        Self { from: Arc::new(from), onto: Arc::new(onto), optimum: b }
     }
 
     /// The number of independent columns.

@@ -1,6 +1,7 @@
 //! What can be said of a fit before it runs: its coefficients' names, what `auto` means for it, its cost, its faults.
 
 use super::losses::Shape;
+use super::memory::{Linear, of_data, whole};
 use super::registry::{Choice, Section};
 use super::spec::{Spec, SpecError, Start};
 use super::{Dataset, losses, models, nonlinear, optimizers, validation};
@@ -73,52 +74,26 @@ pub fn resolve(mut spec: Spec) -> Spec {
     }
 }
 
-/// Memory and work of this fit, saturating, without allocating more than names.
-pub fn estimate(spec: &Spec, data: &Dataset) -> Estimate {
+/// Memory and work of this fit, saturating, without allocating more than names. At most so many threads compute at the
+/// same time.
+pub fn estimate(spec: &Spec, data: &Dataset, threads: usize) -> Estimate {
     if let Some(equation) = models::equation(&spec.model) {
-        return nonlinear::estimate(spec, &equation, data);
+        return nonlinear::estimate(spec, &equation, data, threads);
     }
-    const BLOCK_ROWS: u64 = 512;
-    const THREADS_MAX: u64 = 64;
-    const GRAM_PARTS: u64 = 16;
-    let (rows, columns) = (data.rows() as u64, data.names().len() as u64);
-    let total = models::family(&spec.model).map_or(1, |family| family.width(&spec.model, data)).max(1);
-    let outputs = models::family(&spec.model)
-        .map_or(1, |family| family.response().outputs(family.classes(&spec.model, data).len()) as u64)
-        .max(1);
-    let width = (total / outputs).max(1);
-    let wide = width.saturating_add(1);
-    let square = |side: u64| side.saturating_mul(side).saturating_mul(8);
-    let chunks = rows.div_ceil((64 * BLOCK_ROWS).max(width.saturating_mul(4))).max(1);
-    let data_bytes = rows.saturating_mul(columns).saturating_mul(8);
-    let shape = losses::kind(&spec.loss).map_or(Shape::Quadratic, super::losses::LossKind::shape);
-    // The parts that train and judge are copies; the report holds predictions, residuals and their order.
-    let beside = super::SIDE_BY_SIDE as u64;
-    let parts = match spec.validation.as_ref().map(|validation| &validation.split) {
-        Some(super::Split::Folds(folds, _)) => (*folds).min(beside) + 1,
-        Some(_) => 1,
-        None => 0,
+    let Ok(family) = models::family(&spec.model) else {
+        return Estimate { memory_bytes: whole(of_data(data)), operations: 0.0, coefficients: 0 };
     };
-    let starts_beside = spec.restarts.map_or(1, |restarts| restarts.count.clamp(1, beside)).max(parts);
-    let copies = data_bytes.saturating_mul(parts);
-    let report_bytes = rows.saturating_mul(8 * (2 * outputs + 4));
-    let curved = spec.optimizer.kind == "newton" || shape != Shape::Quadratic;
-    let gram = if curved { square(total).saturating_mul(GRAM_PARTS + 6) } else { 0 };
-    let lines = if shape == Shape::PiecewiseLinear { rows.saturating_mul(8).saturating_mul(wide + 8) } else { 0 };
-    // Triangles of the compression, then the dozen square matrices of the whitening, and a block a thread.
-    let memory_bytes = data_bytes
-        .saturating_add(copies)
-        .saturating_add(report_bytes)
-        .saturating_add(gram.saturating_add(lines).saturating_mul(starts_beside))
-        .saturating_add(square(wide).saturating_mul(chunks.saturating_add(16)).saturating_mul(parts.max(1)))
-        .saturating_add(wide.saturating_mul(BLOCK_ROWS * 8).saturating_mul(chunks.min(THREADS_MAX)))
-        .saturating_add(1 << 20);
-    let (n, p, steps) = (rows as f64, width as f64, spec.stop.max_iterations as f64);
+    let sizes = Linear::new(spec, family, data);
+    let total = family.width(&spec.model, data).max(1);
+    let outputs = family.response().outputs(family.classes(&spec.model, data).len()) as u64;
+    let width = (total / outputs.max(1)).max(1);
+    let shape = losses::kind(&spec.loss).map_or(Shape::Quadratic, super::losses::LossKind::shape);
+    let (n, p, steps) = (data.rows() as f64, width as f64, spec.stop.max_iterations as f64);
     let compressed = shape == Shape::Quadratic && spec.optimizer.integer("batch_size").is_none();
     let step = if compressed { 4.0 * p * p } else { 4.0 * n * total as f64 };
     let starts = spec.restarts.map_or(1.0, |restarts| restarts.count as f64 + 1.0);
     let operations = 2.0 * n * p * p + 12.0 * n * p + 60.0 * p * p * p + step * steps * starts;
-    Estimate { memory_bytes, operations, coefficients: total }
+    Estimate { memory_bytes: whole(sizes.bytes(data, threads)), operations, coefficients: total }
 }
 
 /// Everything that is wrong with this resolved specification for this data.

@@ -311,7 +311,9 @@ fn ranges(spec: &Spec, names: &[String], design: &Design) -> Vec<(f64, f64)> {
 fn spread(design: &Design, working: &[f64], team: &dyn Team) -> f64 {
     let predictions = design.predictions(working, team);
     let counted = predictions.iter().zip(design.target()).enumerate().filter(|(row, _)| design.weight(*row) > 0.0);
-    let residuals = counted.map(|(_, (x, y))| (x - y).abs()).collect();
+    let mut residuals = Vec::with_capacity(design.rows_counted);
+    residuals.extend(counted.map(|(_, (x, y))| (x - y).abs()));
+    drop(predictions);
     spread_of(residuals, 64.0 * f64::EPSILON * design.mean_square_target().sqrt())
 }
 

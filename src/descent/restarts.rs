@@ -11,7 +11,7 @@ use super::run::descend;
 use super::seeking::{Found, Seeking};
 use super::spec::{Restarts, Spec, Spread};
 use super::start::Normal;
-use super::{GivenUp, Team};
+use super::{GivenUp, SIDE_BY_SIDE, Team};
 
 /// Two ends count as one minimum if their objectives differ by no more than this part …
 const SAME_OBJECTIVE: f64 = 1e-6;
@@ -57,7 +57,8 @@ fn searched(
     let count = restarts.count.max(1) as usize;
     let start =
         |index: usize| if index == 0 { first.to_vec() } else { drawn(problem, spec.seed, restarts, index, team) };
-    let ends = seeking.ends("restarts", team, count, &|index| descent(problem, spec, &start(index), index, team));
+    let ends = seeking
+        .ends("restarts", team, (SIDE_BY_SIDE, count), &|index| descent(problem, spec, &start(index), index, team));
     if team.abandoned() {
         return None;
     }

@@ -55,6 +55,7 @@ pub fn run_with(
     let (Some(training), Some(judging)) = (part(&parts.training), part(&parts.judging)) else {
         return Outcome::Abandoned;
     };
+    drop(parts.judging);
     match on(&training, Some(&judging), spec, team, how, resume, observer) {
         // A row of the training part, told by its place among all rows.
         Outcome::NonFinite { row: Some(row) } => {

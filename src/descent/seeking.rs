@@ -8,7 +8,7 @@ use super::aside;
 use super::observer::{Checkpoint, Observer};
 use super::outcome::Minimum;
 use super::restarts::End;
-use super::{NUMERICS_VERSION, SIDE_BY_SIDE, Team};
+use super::{NUMERICS_VERSION, Team};
 
 /// What the names in a checkpoint begin with.
 const PREFIX: &str = "found/";
@@ -87,20 +87,20 @@ impl<'a> Seeking<'a> {
         Some(found)
     }
 
-    /// Where the descents `task(0)` … `task(count − 1)` end, in order: those that are not known yet are made, a few at the
-    /// same time, and the observer is told after each few.
+    /// Where the descents `task(0)` … `task(count − 1)` end, in order: those that are not known yet are made, `beside` of them at
+    /// the same time, and the observer is told after each few.
     pub(super) fn ends(
         &mut self,
         name: &str,
         team: &dyn Team,
-        count: usize,
+        (beside, count): (usize, usize),
         task: &(dyn Fn(usize) -> Option<End> + Sync),
     ) -> Vec<Option<End>> {
         let key = |index: usize| format!("{name}/{index}");
         let mut ends: Vec<Option<End>> = (0..count).map(|index| decoded(self.ledger.get(&key(index))?)).collect();
         let missing: Vec<usize> = (0..count).filter(|index| self.ledger.get(&key(*index)).is_none()).collect();
-        for few in missing.chunks(SIDE_BY_SIDE) {
-            let found = aside::all(team, few.len(), &|place| task(few[place]));
+        for few in missing.chunks(beside.max(1)) {
+            let found = aside::at_once(beside, team, few.len(), &|place| task(few[place]));
             for (index, end) in few.iter().zip(found) {
                 // A descent that was called off, or not made at all, is to be made again.
                 if end.as_ref().map_or(!team.was_told(), |end| end.is_whole) {

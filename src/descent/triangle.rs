@@ -70,11 +70,10 @@ impl Triangle {
         }
     }
 
-    /// Folds in another triangle of the same width.
-    pub(super) fn merge(&mut self, lanes: Lanes, other: &Self, given_up: GivenUp<'_>) {
+    /// Folds in another triangle of the same width, whose room serves as the block.
+    pub(super) fn merge(&mut self, lanes: Lanes, other: Self, given_up: GivenUp<'_>) {
         let columns = self.r.columns();
-        let mut block: Vec<f64> = (0..columns).flat_map(|column| other.r.column(column).to_vec()).collect();
-        self.absorb_unless(lanes, &mut block, columns, given_up);
+        self.absorb_unless(lanes, &mut other.r.into_values(), columns, given_up);
     }
 
     /// R: the first m − 1 columns, square.
@@ -120,7 +119,7 @@ mod tests {
         };
         top.absorb(lanes, &mut part(0, 20), 20);
         bottom.absorb(lanes, &mut part(20, rows), rows - 20);
-        top.merge(lanes, &bottom, &|| false);
+        top.merge(lanes, bottom, &|| false);
         for triangle in [whole, top] {
             let image = triangle.r.times(lanes, &coefficients);
             assert!((lanes.dot(&image, &image) / direct - 1.0).abs() < 1e-13);

@@ -37,7 +37,11 @@ pub(super) fn parts(split: &Split, rows: usize, fold: usize) -> Parts {
             members.for_each(|row| judges[*row as usize] = true);
         }
     }
-    let of = |which: bool| (0..rows).filter(|row| judges[*row] == which).collect();
+    let of = |which: bool| {
+        let mut chosen = Vec::with_capacity(judges.iter().filter(|judge| **judge == which).count());
+        chosen.extend((0..rows).filter(|row| judges[*row] == which));
+        chosen
+    };
     Parts { training: of(false), judging: of(true) }
 }
 

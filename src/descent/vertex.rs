@@ -359,10 +359,10 @@ impl Vertex {
         let row = self.basis[place];
         let own = if sign > 0.0 { self.high[row] } else { -self.low[row] };
         let mut descent = self.lanes.dot(&gradient, &direction) + own;
-        let crossings: Vec<(f64, usize)> = (0..residuals.len())
-            .filter(|other| !self.basis.contains(other) && residuals[*other] * speeds[*other] < 0.0)
-            .map(|other| (-residuals[other] / speeds[other], other))
-            .collect();
+        let crosses = |other: &usize| !self.basis.contains(other) && residuals[*other] * speeds[*other] < 0.0;
+        // Their number first, so that they never grow by doubling.
+        let mut crossings = Vec::with_capacity((0..residuals.len()).filter(crosses).count());
+        crossings.extend((0..residuals.len()).filter(crosses).map(|other| (-residuals[other] / speeds[other], other)));
         let sooner = |x: &(f64, usize), y: &(f64, usize)| x.0.total_cmp(&y.0).then(x.1.cmp(&y.1));
         let mut entering = None;
         for (_, other) in InOrder::new(crossings, &sooner) {

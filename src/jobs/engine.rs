@@ -8,7 +8,7 @@ use crate::descent::{
 pub(super) trait Engine: Send + Sync + 'static {
     fn coefficient_names(&self, model: &Choice, data: &Dataset) -> Result<Vec<String>, SpecError>;
     fn resolve(&self, spec: Spec) -> Spec;
-    fn estimate(&self, spec: &Spec, data: &Dataset) -> Estimate;
+    fn estimate(&self, spec: &Spec, data: &Dataset, threads: usize) -> Estimate;
     fn check(&self, spec: &Spec, data: &Dataset) -> Vec<SpecError>;
     fn iterations_per_epoch(&self, spec: &Spec, rows: u64) -> Option<u64>;
     fn run(
@@ -40,8 +40,8 @@ impl Engine for Descent {
         descent::resolve(spec)
     }
 
-    fn estimate(&self, spec: &Spec, data: &Dataset) -> Estimate {
-        descent::estimate(spec, data)
+    fn estimate(&self, spec: &Spec, data: &Dataset, threads: usize) -> Estimate {
+        descent::estimate(spec, data, threads)
     }
 
     fn check(&self, spec: &Spec, data: &Dataset) -> Vec<SpecError> {

@@ -175,7 +175,8 @@ impl Jobs {
 
     /// Resolves and checks a draft; changes nothing.
     pub(crate) fn plan(&self, draft: &Draft) -> Result<Plan, Vec<Violation>> {
-        plan::plan(self.floor.engine.as_ref(), draft, self.floor.settings.memory_bytes_max)
+        let settings = &self.floor.settings;
+        plan::plan(self.floor.engine.as_ref(), draft, settings.memory_bytes_max, settings.workers)
     }
 
     /// Plans, stores and queues. The fit is on stable storage when this returns; a dropped future leaves no half.

@@ -11,12 +11,18 @@ use crate::fit::{
     Spec, Spread, Start, Stop, Validation, Violation, WeightKind, Weights,
 };
 
-/// Resolves and checks a draft, and finds all that is wrong at once.
-pub(super) fn plan(engine: &dyn Engine, draft: &Draft, memory_bytes_max: u64) -> Result<Plan, Vec<Violation>> {
+/// Resolves and checks a draft that so many threads may compute, and finds all that is wrong at once.
+pub(super) fn plan(
+    engine: &dyn Engine,
+    draft: &Draft,
+    memory_bytes_max: u64,
+    threads: usize,
+) -> Result<Plan, Vec<Violation>> {
     let spec = engine.resolve(to_numeric(&draft.spec));
     // What follows may rely on a model that makes sense for the columns, so this one is answered alone.
     let names = engine.coefficient_names(&spec.model, &draft.data).map_err(|error| vec![violation(&error)])?;
-    let estimate = engine.estimate(&spec, &draft.data);
+    let mut estimate = engine.estimate(&spec, &draft.data, threads);
+    estimate.memory_bytes = estimate.memory_bytes.max(ending_bytes(&spec, &draft.data, estimate.coefficients));
     let mut violations: Vec<_> = engine.check(&spec, &draft.data).iter().map(violation).collect();
     if estimate.memory_bytes > memory_bytes_max {
         let (needed, allowed) = (estimate.memory_bytes, memory_bytes_max);
@@ -28,6 +34,23 @@ pub(super) fn plan(engine: &dyn Engine, draft: &Draft, memory_bytes_max: u64) ->
     }
     let shape = shape(engine, &spec, draft, names);
     Ok(Plan { spec: from_numeric(spec, &draft.spec), estimate, shape })
+}
+
+/// What the end of a fit holds when nothing else does: the data, the report, the result made of it, what predictions need,
+/// and the text of both as it is written. It counts where a report has many numbers: a covariance, or two for each row.
+fn ending_bytes(spec: &descent::Spec, data: &descent::Dataset, coefficients: u64) -> u64 {
+    // As doubles in the report and the result, and as text that grows by doubling.
+    const ROW_BYTES: u64 = 2 * 8 + 3 * 22;
+    // The same, and the factor for predictions beside the covariance.
+    const PAIR_BYTES: u64 = ROW_BYTES + 4 * 8;
+    let rows = data.rows() as u64;
+    let columns = data.names().len() as u64;
+    let with_covariance =
+        spec.covariance != descent::Covariance::None && coefficients <= descent::COVARIANCE_MAX as u64;
+    let pairs = if with_covariance { coefficients.saturating_mul(coefficients) } else { 0 };
+    let by_row = if spec.diagnostics { rows.saturating_mul(2 * ROW_BYTES) } else { 0 };
+    let data_bytes = rows.saturating_mul(columns).saturating_mul(8);
+    data_bytes.saturating_add(pairs.saturating_mul(PAIR_BYTES)).saturating_add(by_row)
 }
 
 /// What the history of this fit will hold.
@@ -258,7 +281,7 @@ mod tests {
         ]);
         draft.spec.history.coefficients = true;
         draft.spec.stop.max_seconds = 7.5;
-        let plan = plan(&Script::default(), &draft, u64::MAX).unwrap();
+        let plan = plan(&Script::default(), &draft, u64::MAX, 1).unwrap();
         assert_eq!(plan.spec, draft.spec);
         assert_eq!(plan.shape.coefficients, ["x", "intercept"]);
     }
@@ -271,7 +294,7 @@ mod tests {
         ] {
             let mut draft = draft(1);
             draft.spec.validation = Some(validation);
-            let plan = plan(&Script::default(), &draft, u64::MAX).unwrap();
+            let plan = plan(&Script::default(), &draft, u64::MAX, 1).unwrap();
             assert_eq!(plan.shape, HistoryShape { validated: expected, ..HistoryShape::default() });
             let document = serde_json::to_string(&plan.spec).unwrap();
             assert_eq!(serde_json::from_str::<Spec>(&document).unwrap(), plan.spec);
@@ -287,19 +310,19 @@ mod tests {
             limit: None,
         };
         let script = Script { memory_bytes: 2_000, faults: vec![fault], ..Script::default() };
-        let violations = plan(&script, &draft(1), 1_999).unwrap_err();
+        let violations = plan(&script, &draft(1), 1_999, 1).unwrap_err();
         assert_eq!(violations.len(), 2);
         assert_eq!((violations[0].pointer.as_str(), violations[0].code), ("/weights/column", "negative_weight"));
         assert_eq!(violations[1].code, "memory_budget");
         assert_eq!((violations[1].limit, violations[1].actual), (Some(1_999), Some(2_000)));
-        assert!(plan(&Script { memory_bytes: 1_999, ..Script::default() }, &draft(1), 1_999).is_ok());
+        assert!(plan(&Script { memory_bytes: 1_999, ..Script::default() }, &draft(1), 1_999, 1).is_ok());
     }
 
     #[test]
     fn a_senseless_model_is_answered_before_anything_is_computed() {
         let mut draft = draft(1);
         draft.data = Arc::new(descent::Dataset::new(vec![("other".to_owned(), vec![1.0])]).unwrap());
-        let violations = plan(&Script { memory_bytes: 9, ..Script::default() }, &draft, 1).unwrap_err();
+        let violations = plan(&Script { memory_bytes: 9, ..Script::default() }, &draft, 1, 1).unwrap_err();
         assert_eq!(violations.len(), 1);
         assert_eq!((violations[0].pointer.as_str(), violations[0].code), ("/model/features/0", "unknown_column"));
         assert_eq!((violations[0].limit, violations[0].actual), (Some(1), Some(2)));

@@ -51,7 +51,7 @@ impl Engine for Script {
         spec
     }
 
-    fn estimate(&self, spec: &Spec, _: &Dataset) -> Estimate {
+    fn estimate(&self, spec: &Spec, _: &Dataset, _: usize) -> Estimate {
         let memory_bytes = self.memory.as_ref().map_or(self.memory_bytes, |memory| memory(spec));
         Estimate { memory_bytes, operations: 1.0, coefficients: 2 }
     }

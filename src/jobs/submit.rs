@@ -85,7 +85,8 @@ async fn prepare(floor: &Arc<Floor>, draft: Draft) -> Result<(Draft, Prepared), 
     let shared = Arc::clone(floor);
     let values = values(&draft.data);
     let prepare = move || {
-        let plan = plan::plan(shared.engine.as_ref(), &draft, shared.settings.memory_bytes_max);
+        let settings = &shared.settings;
+        let plan = plan::plan(shared.engine.as_ref(), &draft, settings.memory_bytes_max, settings.workers);
         let prepared = plan.map(|plan| (plan, identity::sha256(&draft.data)));
         (draft, prepared)
     };

@@ -261,6 +261,7 @@ async fn a_pass_keeps_the_leases_of_runs_here_and_frees_those_of_no_one() {
         memory_bytes: 0,
         memory_bytes_max: 0,
         weights: Arc::default(),
+        attempts_max: 3,
     };
     let Turn::Claimed(claim) = floor.store.claim(&ask).await.unwrap() else { panic!("two are queued") };
     let Turn::Claimed(other) = floor.store.claim(&ask).await.unwrap() else { panic!("one is queued") };

@@ -97,6 +97,7 @@ fn claim(floor: &Floor, memory_bytes: u64) -> Result<Turn, StoreError> {
         memory_bytes,
         memory_bytes_max: floor.memory.bytes_max(),
         weights: Arc::clone(&floor.settings.weights),
+        attempts_max: floor.settings.attempts_max,
     };
     sync::block_on(&floor.runtime, floor.store.claim(&ask))
 }

@@ -39,7 +39,8 @@ pub(super) async fn created(store: &dyn Store, fit: NewFit) -> FitRecord {
 
 pub(super) fn ask(second: i64) -> Ask {
     let (memory_bytes, memory_bytes_max) = (1_000, 1_000);
-    Ask { owner: "w".into(), now: at(second), lease: LEASE, memory_bytes, memory_bytes_max, weights: Arc::default() }
+    let (now, weights) = (at(second), Arc::default());
+    Ask { owner: "w".into(), now, lease: LEASE, memory_bytes, memory_bytes_max, weights, attempts_max: 3 }
 }
 
 pub(super) async fn claimed(store: &dyn Store, second: i64) -> Claim {
@@ -469,6 +470,7 @@ promises! {
     tenants_take_turns,
     fewer_running_comes_before_fewer_turns,
     a_fit_waits_for_memory_and_nobody_overtakes_it,
+    a_fit_on_its_last_chance_runs_alone,
     the_oldest_ends_go_first,
     the_same_data_is_kept_once,
     claims_hand_out_the_oldest_once,

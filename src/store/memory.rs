@@ -313,7 +313,7 @@ impl Store for MemoryStore {
         let content = &mut *guard;
         let Some((id, tenant, taken)) = content.next(ask) else { return Ok(Turn::Nothing) };
         let Some(kept) = content.fits.get_mut(&id) else { return Ok(Turn::Nothing) };
-        let memory_bytes = kept.memory_bytes;
+        let memory_bytes = ask.grants(kept.memory_bytes, kept.life.lost_leases);
         if ask.has_to_wait(memory_bytes) {
             return Ok(Turn::TooLarge { memory_bytes });
         }

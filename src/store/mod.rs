@@ -100,6 +100,7 @@ pub(crate) struct Claim {
     pub(crate) record: FitRecord,
     pub(crate) dataset: Arc<Dataset>,
     pub(crate) checkpoint: Option<StoredCheckpoint>,
+    /// What of the memory is the fit's while it runs.
     pub(crate) memory_bytes: u64,
     pub(crate) lease_until: Timestamp,
 }
@@ -116,10 +117,19 @@ pub(crate) struct Ask {
     pub(crate) memory_bytes_max: u64,
     /// How many turns a tenant gets for one of another; who is not named has the weight 1.
     pub(crate) weights: Arc<Weights>,
+    /// How many leases a fit may lose.
+    pub(crate) attempts_max: u32,
 }
 
 impl Ask {
-    /// Whether a fit that needs so much has to wait for memory.
+    /// What a fit gets that is estimated to need so much. One that lost all leases but one gets everything, so that it runs
+    /// alone: the next process that dies with it has died of it, and no other fit pays for that.
+    fn grants(&self, memory_bytes: u64, lost_leases: u32) -> u64 {
+        let is_last_chance = lost_leases > 0 && lost_leases.saturating_add(1) >= self.attempts_max;
+        if is_last_chance { memory_bytes.max(self.memory_bytes_max) } else { memory_bytes }
+    }
+
+    /// Whether a fit that gets so much has to wait for memory.
     fn has_to_wait(&self, memory_bytes: u64) -> bool {
         memory_bytes > self.memory_bytes && memory_bytes <= self.memory_bytes_max
     }

@@ -42,11 +42,12 @@ pub(super) struct Scratch {
 
 impl Design {
     fn scratch(&self) -> Scratch {
+        let rows = self.block_rows();
         Scratch {
-            functions: vec![0.0; self.basis.width() * BLOCK_ROWS],
-            eta: vec![0.0; self.outputs() * BLOCK_ROWS],
-            target: vec![0.0; BLOCK_ROWS],
-            weights: vec![1.0; BLOCK_ROWS],
+            functions: vec![0.0; self.basis.width() * rows],
+            eta: vec![0.0; self.outputs() * rows],
+            target: vec![0.0; rows],
+            weights: vec![1.0; rows],
         }
     }
 
@@ -200,9 +201,10 @@ impl Design {
         let part = |from: usize, end: usize| {
             let mut sums = Matrix::zeros(size, size);
             let mut scratch = self.scratch();
-            let mut mapped = vec![0.0; inner * BLOCK_ROWS];
-            let mut bends = vec![0.0; outputs * (outputs + 1) / 2 * BLOCK_ROWS];
-            let mut scaled = vec![0.0; BLOCK_ROWS];
+            let room = self.block_rows();
+            let mut mapped = vec![0.0; inner * room];
+            let mut bends = vec![0.0; outputs * (outputs + 1) / 2 * room];
+            let mut scaled = vec![0.0; room];
             for from in (from..end).step_by(BLOCK_ROWS) {
                 if from > 0 && team.gives_up() {
                     return None;

@@ -155,6 +155,15 @@ impl Tape {
         ((2 * self.row_slots + 2) * BLOCK_ROWS * 8) as u64
     }
 
+    /// Bytes of the tape itself, and of its uniform nodes at some parameters.
+    pub(in crate::descent) fn bytes(&self) -> u64 {
+        let lists = self.values.len() + self.beside.len() + self.reach.iter().map(Vec::len).sum::<usize>();
+        let nodes = self.nodes.len() * (size_of::<Node>() + size_of::<Place>());
+        let slopes = self.slopes.len() * size_of::<[Option<(Id, Slope)>; 2]>();
+        let uniforms = (self.free.len() + 1) * self.uniform_slots * 8;
+        (2 * (4 * lists + nodes + slopes) + uniforms) as u64
+    }
+
     /// Operations a row for the value, its slopes and a column of the Jacobian or the gradient.
     pub(in crate::descent) fn operations(&self) -> f64 {
         (self.values.len() + self.beside.len() + 2 * self.reach.iter().map(Vec::len).sum::<usize>()) as f64

@@ -49,11 +49,11 @@ impl Family for Named {
     }
 
     fn guesses(&self, choice: &Choice, data: &Dataset, weights: Option<&str>, given_up: GivenUp<'_>) -> Vec<Vec<f64>> {
-        let column = |name: Option<&str>| name.and_then(|name| data.column(name)).map(|column| column.to_vec());
+        let column = |name: Option<&str>| name.and_then(|name| data.column(name)).map(|column| &column[..]);
         let (Some(x), Some(y)) = (column(choice.text("feature")), column(choice.text("target"))) else {
             return Vec::new();
         };
-        self.0.guess(choice, &Rows::new(&x, &y, column(weights).as_deref(), given_up))
+        self.0.guess(choice, &Rows::new(x, y, column(weights), given_up))
     }
 }
 

@@ -1,10 +1,12 @@
 //! What can be said of a fit to a curve before it runs: its faults and its cost.
 
 use super::equation::{Equation, range};
-use super::search::looks_bytes;
+use super::memory;
+use crate::descent::formula::Tape;
+use crate::descent::memory::whole;
 use crate::descent::plan::Estimate;
 use crate::descent::registry::Parameter;
-use crate::descent::spec::{Restarts, Spec, SpecError, Split, Spread, Start};
+use crate::descent::spec::{Restarts, Spec, SpecError, Spread, Start};
 use crate::descent::{Dataset, losses};
 
 /// Descents where nothing is known of where to start.
@@ -93,38 +95,14 @@ pub(in crate::descent) fn check(spec: &Spec, equation: &Equation, data: &Dataset
     faults
 }
 
-/// Memory and work of this fit, saturating.
-pub(in crate::descent) fn estimate(spec: &Spec, equation: &Equation, data: &Dataset) -> Estimate {
-    const THREADS_MAX: u64 = 64;
-    let (rows, columns) = (data.rows() as u64, data.names().len() as u64);
-    let width = equation.parameters.iter().filter(|parameter| parameter.is_free()).count().max(1) as u64;
-    let (workspace, operations) = match equation.compile() {
-        Ok(tape) => (tape.workspace_bytes(), tape.operations()),
-        Err(_) => (0, 0.0),
-    };
-    let column = rows.saturating_mul(8);
-    let data_bytes = column.saturating_mul(columns);
-    let beside = crate::descent::SIDE_BY_SIDE as u64;
-    let parts = match spec.validation.as_ref().map(|validation| &validation.split) {
-        Some(Split::Folds(folds, _)) => (*folds).min(beside) + 1,
-        Some(_) => 1,
-        None => 0,
-    };
-    // The Jacobian is held three times when the fit reports: as columns, as data, and bound to the tangent.
-    let report = column.saturating_mul(3 * width + 10);
-    let threads = rows.div_ceil(8_192).clamp(1, THREADS_MAX);
-    let descents = beside.max(1);
-    let memory_bytes = data_bytes
-        .saturating_mul(2 + parts)
-        .saturating_add(report)
-        .saturating_add(workspace.saturating_mul(threads + descents))
-        .saturating_add((width + 1).saturating_mul(256 * 8).saturating_mul(threads + descents))
-        .saturating_add((width + 1) * (width + 1) * 8 * (rows.div_ceil(8_192) + 32))
-        .saturating_add(spec.restarts.map_or(0, |restarts| looks_bytes(restarts.count, width)))
-        .saturating_add(1 << 20);
-    let n = rows as f64;
+/// Memory and work of this fit with so many threads, saturating.
+pub(in crate::descent) fn estimate(spec: &Spec, equation: &Equation, data: &Dataset, threads: usize) -> Estimate {
+    let tape = equation.compile().ok();
+    let operations = tape.as_ref().map_or(0.0, Tape::operations);
+    let memory_bytes = whole(memory::bytes(spec, equation, tape.as_ref(), data, threads));
+    let width = equation.parameters.iter().filter(|parameter| parameter.is_free()).count().max(1);
+    let (n, p) = (data.rows() as f64, width as f64);
     let starts = spec.restarts.map_or(1.0, |restarts| restarts.count as f64 + 1.0);
-    let p = width as f64;
     let step = n * (operations + 2.0 * p * p) + 4.0 * p * p * p;
     // A method that converges takes tens of steps; one that is told to go on takes as many as it may.
     let steps = spec.stop.max_iterations as f64;

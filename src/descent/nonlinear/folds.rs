@@ -9,7 +9,7 @@ use crate::descent::problem::Problem;
 use crate::descent::report::{Counted, observations_of, of_predictions};
 use crate::descent::seeking::{Ledger, Seeking};
 use crate::descent::spec::Spec;
-use crate::descent::validation::parts;
+use crate::descent::validation::{Parts, parts};
 use crate::descent::{Dataset, Lanes, Representation, Team, models};
 
 struct Fold {
@@ -52,8 +52,9 @@ pub(super) fn judged(
 
 fn one(spec: &Spec, data: &Dataset, fold: usize, lanes: Lanes, team: &dyn Team) -> Option<Fold> {
     let split = &spec.validation.as_ref()?.split;
-    let parts = parts(split, data.rows(), fold);
-    let (training, _) = counting(&data.subset_unless(&parts.training, &|| team.gives_up())?, spec);
+    let Parts { training: chosen, judging: rows } = parts(split, data.rows(), fold);
+    let (training, _) = counting(&data.subset_unless(&chosen, &|| team.gives_up())?, spec);
+    drop(chosen);
     let equation = models::equation(&spec.model)?;
     let quiet = Quiet(team);
     let mut silent = Silent(team);
@@ -63,14 +64,9 @@ fn one(spec: &Spec, data: &Dataset, fold: usize, lanes: Lanes, team: &dyn Team) 
     if team.gives_up() {
         return None;
     }
-    let judge = Curve::new(equation, spec, &data.subset(&parts.judging), lanes)?;
+    let judge = Curve::new(equation, spec, &data.subset(&rows), lanes)?;
     let uniforms = judge.tape.uniforms(&curve.all(&end.at));
     let loss = judge.mean_loss(uniforms.parameters(), curve.loss.as_ref(), &quiet);
     let predictions = judge.sample.predictions(&judge.tape, &uniforms, &quiet);
-    (!quiet.was_told() && loss.is_finite()).then_some(Fold {
-        rows: parts.judging,
-        predictions,
-        loss,
-        weight: judge.sample.weight_sum,
-    })
+    (!quiet.was_told() && loss.is_finite()).then_some(Fold { rows, predictions, loss, weight: judge.sample.weight_sum })
 }

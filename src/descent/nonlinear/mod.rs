@@ -5,6 +5,7 @@ mod check;
 mod equation;
 mod folds;
 mod identify;
+mod memory;
 mod metrics;
 mod objective;
 mod predict;

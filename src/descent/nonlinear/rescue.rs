@@ -8,13 +8,13 @@ use super::identify::dependent;
 use super::problem::Curve;
 use super::search::descent;
 use super::starts::uniform;
-use crate::descent::Team;
 use crate::descent::losses::Shape;
 use crate::descent::outcome::StopReason;
 use crate::descent::point::Point;
 use crate::descent::restarts::End;
 use crate::descent::seeking::Seeking;
 use crate::descent::spec::Spec;
+use crate::descent::{SIDE_BY_SIDE, Team};
 
 /// Descents from nearby.
 const NEARBY: usize = 32;
@@ -51,7 +51,7 @@ pub(super) fn better(
     (name, seeking): (&str, &mut Seeking<'_>),
 ) -> Option<End> {
     let starts = nearby(curve, spec.seed, first);
-    let ends = seeking.ends(name, team, starts.len() + 1, &|index| match index {
+    let ends = seeking.ends(name, team, (SIDE_BY_SIDE, starts.len() + 1), &|index| match index {
         // The same start without solving for the linear parameters takes another path.
         0 => plain.and_then(|plain| descent(plain, spec, first, 0, team)),
         _ => descent(curve, spec, &starts[index - 1], index, team),

@@ -30,7 +30,8 @@ pub(super) fn counting(data: &Dataset, spec: &Spec) -> (Dataset, Option<Vec<usiz
     let weights = spec.weights.as_ref().and_then(|weights| data.column(&weights.column));
     match weights {
         Some(weights) if weights.contains(&0.0) => {
-            let rows: Vec<usize> = (0..data.rows()).filter(|row| weights[*row] > 0.0).collect();
+            let mut rows = Vec::with_capacity(weights.iter().filter(|weight| **weight > 0.0).count());
+            rows.extend((0..data.rows()).filter(|row| weights[*row] > 0.0));
             (data.subset(&rows), Some(rows))
         }
         _ => (data.clone(), None),
@@ -155,11 +156,7 @@ fn allowed(
         let name = format!("ready/milder{place}");
         let all = seeking.once(&name, team, |seeking| {
             let drawn = values.iter().map(|y| part.mul_add(mean - y, *y)).collect();
-            let columns = data.names().iter().zip(data.columns()).map(|(name, column)| {
-                let values = if name == target { &drawn } else { &column.to_vec() };
-                (name.clone(), values.clone())
-            });
-            let drawn = Dataset::new(columns.collect()).ok()?;
+            let drawn = data.with_column(target, drawn)?;
             let (curve, at) = least(equation, &drawn, spec, guesses, lanes, team, (&name, seeking))?;
             Some(curve.all(&at))
         });
@@ -183,7 +180,7 @@ fn least(
     let starts: Vec<Vec<f64>> = guesses.iter().map(|all| curve.coordinates(all)).collect();
     let first = best_of(&curve, &squares, &starts, team, (&format!("{name}/start"), seeking))?;
     let task = |_| descent(&curve, &squares, &first, 0, team);
-    let end = seeking.ends(&format!("{name}/end"), team, 1, &task).pop().flatten();
+    let end = seeking.ends(&format!("{name}/end"), team, (1, 1), &task).pop().flatten();
     let at = end.map_or(first, |end| end.at);
     Some((curve, at))
 }

@@ -226,7 +226,7 @@ impl Sample {
         };
         let merge = |first: &mut Linearized, second: Linearized| {
             first.loss += second.loss;
-            first.triangle.merge(self.lanes, &second.triangle, &|| false);
+            first.triangle.merge(self.lanes, second.triangle, &|| false);
         };
         gather(self.rows(), CHUNK_ROWS, team, &part, merge).filter(|whole| whole.loss.is_finite())
     }
@@ -274,7 +274,7 @@ impl Sample {
             Some(out)
         };
         let merge = |first: &mut Option<Triangle>, second: Option<Triangle>| match (first.as_mut(), second) {
-            (Some(first), Some(second)) => first.merge(self.lanes, &second, &|| false),
+            (Some(first), Some(second)) => first.merge(self.lanes, second, &|| false),
             _ => *first = None,
         };
         gather(self.rows(), CHUNK_ROWS, team, &part, merge).flatten()
@@ -293,7 +293,8 @@ impl Sample {
 
     /// The columns of the Jacobian by the free parameters.
     pub(super) fn jacobian(&self, tape: &Tape, uniforms: &Uniforms, team: &dyn Team) -> Vec<Vec<f64>> {
-        let mut out = vec![vec![0.0; self.rows()]; tape.width()];
+        // Not `vec![column; width]`, which makes one column more.
+        let mut out: Vec<Vec<f64>> = (0..tape.width()).map(|_| vec![0.0; self.rows()]).collect();
         let mut room = tape.workspace();
         let mut value = [0.0; BLOCK_ROWS];
         self.blocks(0, self.rows(), team, |from, block| {

@@ -11,13 +11,13 @@ use rand_pcg::Pcg64;
 use super::objective::Curved;
 use super::problem::Curve;
 use super::starts::{place, uniform};
-use crate::descent::Team;
 use crate::descent::aside::{self, Quiet};
 use crate::descent::objective::Objective;
-use crate::descent::optimizers::first_order::shuffled;
+use crate::descent::optimizers::{self, Holds, first_order::shuffled};
 use crate::descent::restarts::{self, End, distinct};
 use crate::descent::seeking::{Found, Seeking};
 use crate::descent::spec::{Restarts, Spec};
+use crate::descent::{SIDE_BY_SIDE, Team};
 
 /// Steps of an unobserved descent by a method that takes tens of them where it gets somewhere.
 const STEPS_MAX: u64 = 500;
@@ -40,6 +40,12 @@ pub(super) fn descent(curve: &Curve, spec: &Spec, start: &[f64], index: usize, t
         spec.stop.max_iterations = spec.stop.max_iterations.min(STEPS_MAX);
     }
     restarts::descent(curve, &spec, start, index, team)
+}
+
+/// Descents that run at the same time: one where each holds all rows as lines.
+fn beside(spec: &Spec) -> usize {
+    let holds = optimizers::method(&spec.optimizer).map(|method| method.holds(&spec.optimizer));
+    if holds == Some(Holds::Lines) { 1 } else { SIDE_BY_SIDE }
 }
 
 /// Bytes that the places of a search hold at the same time.
@@ -67,7 +73,7 @@ pub(super) fn best_of(
         let mut looks: Vec<(f64, usize)> = looks.into_iter().flatten().collect();
         looks.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         looks.truncate(GUESSES);
-        let ends = seeking.ends(name, team, looks.len(), &|place| {
+        let ends = seeking.ends(name, team, (beside(spec), looks.len()), &|place| {
             let index = looks[place].1;
             descent(curve, spec, &starts[index], index, team)
         });
@@ -153,7 +159,7 @@ fn all(
 ) -> Option<Vec<End>> {
     let name = format!("search/from{from}");
     let task = |index: usize| descent(curve, spec, &starts[index], from + index, team);
-    let ends = seeking.ends(&name, team, starts.len(), &task);
+    let ends = seeking.ends(&name, team, (beside(spec), starts.len()), &task);
     (!team.abandoned()).then(|| ends.into_iter().flatten().collect())
 }
 

@@ -1,6 +1,8 @@
 //! Charts: the coordinates in which a descent moves, and the maps between them, the working coefficients and the
 //! coefficients in data units. "Internal order" puts the intercept first.
 
+use std::sync::Arc;
+
 use super::super::lanes::Lanes;
 use super::super::matrix::Matrix;
 use super::super::models::Basis;
@@ -116,9 +118,9 @@ pub(in super::super) enum Chart {
         /// Working functions standardized.
         unit: Centering,
         /// Whitened → standardized working coefficients.
-        from: Matrix,
+        from: Arc<Matrix>,
         /// Its pseudo-inverse, transposed.
-        onto: Matrix,
+        onto: Arc<Matrix>,
     },
 }
 

@@ -50,12 +50,13 @@ impl<'a> Compressed<'a> {
     /// A matrix A with Hessian 2·AᵀA where the loss has this second derivative (2 for squares) in every row.
     pub(in super::super) fn root(&self, curvature: f64) -> Matrix {
         let width = self.r.columns();
-        let mut r = self.r.clone();
-        r.scale((0.5 * curvature).sqrt());
+        let factor = (0.5 * curvature).sqrt();
+        let scaled = |k: usize| self.r.column(k).iter().map(move |value| value * factor);
         match self.penalty.factor(width) {
-            None => r,
+            None => Matrix::from_columns(self.r.rows(), (0..width).map(|k| scaled(k).collect())),
             Some(form) => {
-                Matrix::from_columns(r.rows() + form.rows(), (0..width).map(|k| [r.column(k), form.column(k)].concat()))
+                let columns = (0..width).map(|k| scaled(k).chain(form.column(k).iter().copied()).collect());
+                Matrix::from_columns(self.r.rows() + form.rows(), columns)
             }
         }
     }

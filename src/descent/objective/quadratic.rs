@@ -1,6 +1,8 @@
 //! Everything that can be known of a linear least-squares problem once its rows are compressed: the triangle in each
 //! system of coordinates, the exact optimum polished against the rows, the Hessian's spectrum, the condition number.
 
+use std::sync::Arc;
+
 use super::super::design::Design;
 use super::super::losses::Loss;
 use super::super::matrix::{Matrix, Whitening, largest_singular_value, singular_values};
@@ -66,6 +68,7 @@ impl Quadratic {
         }
         let z_unit: Vec<f64> = triangle.z().iter().map(|value| value / root_weight).collect();
         let rho = triangle.rho() / root_weight;
+        drop(triangle);
         if !r.is_finite() || !rho.is_finite() || z_unit.iter().any(|value| !value.is_finite()) {
             return None;
         }
@@ -83,13 +86,16 @@ impl Quadratic {
         }
         let (standardized, r_standardized) = Centering::of(lanes, &r_data, intercept);
         let (unit, r_unit) = Centering::of(lanes, &r, intercept);
+        drop(r);
         let form = PenaltyForm::in_unit(penalty, basis, &standardized, &unit);
         let (stacked, right) = match form.factor(width) {
             None => (r_unit, z_unit.clone()),
-            Some(below) => (
-                Matrix::from_columns(2 * width, (0..width).map(|k| [r_unit.column(k), below.column(k)].concat())),
-                [z_unit.as_slice(), &vec![0.0; width]].concat(),
-            ),
+            Some(below) => {
+                let columns = (0..width).map(|k| [r_unit.column(k), below.column(k)].concat());
+                let stacked = Matrix::from_columns(2 * width, columns);
+                drop(r_unit);
+                (stacked, [z_unit.as_slice(), &vec![0.0; width]].concat())
+            }
         };
         let tolerance = 1e-13 * (width as f64).sqrt();
         let whitening = Whitening::new(lanes, stacked, right, tolerance, &|| team.gives_up());
@@ -182,8 +188,8 @@ impl Quadratic {
     pub(in super::super) fn whitened_chart(&self) -> Chart {
         Chart::Whitened {
             unit: self.unit.clone(),
-            from: self.whitening.from.clone(),
-            onto: self.whitening.onto.clone(),
+            from: Arc::clone(&self.whitening.from),
+            onto: Arc::clone(&self.whitening.onto),
         }
     }
 
@@ -230,7 +236,7 @@ impl Quadratic {
         Whitened {
             optimum: self.optimum.clone(),
             least: self.least,
-            from: self.whitening.from.clone(),
+            from: Arc::clone(&self.whitening.from),
             penalty: PenaltyForm::in_unit(self.penalty, basis, &self.standardized, &self.unit),
             kinks: Kinks::default(),
             team,

@@ -146,8 +146,8 @@ impl Objective for Streamed<'_> {
             .filter(|(_, end, _)| end.is_finite())
             .collect();
         let total = n + extra.len() + ranges.len();
-        let mut lines =
-            Lines { a: Matrix::zeros(total, p), b: Vec::new(), low: Vec::new(), high: Vec::new(), curvature };
+        let room = || Vec::with_capacity(total);
+        let mut lines = Lines { a: Matrix::zeros(total, p), b: room(), low: room(), high: room(), curvature };
         let origin = self.working(&vec![0.0; p]);
         self.design.visit(&origin, self.team, |from, functions, eta, target, weights| {
             let rows = target.len();

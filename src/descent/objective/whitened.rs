@@ -1,6 +1,8 @@
 //! The whitened objective: in the coordinates of [`super::Chart::Whitened`] a least-squares objective is
 //! E* + ‖φ − φ*‖², so one exact gradient step reaches the optimum.
 
+use std::sync::Arc;
+
 use super::super::Team;
 use super::super::lanes::Lanes;
 use super::super::matrix::Matrix;
@@ -13,7 +15,7 @@ pub(in super::super) struct Whitened<'a> {
     /// E*.
     pub(in super::super) least: f64,
     /// Whitened → standardized working coefficients.
-    pub(in super::super) from: Matrix,
+    pub(in super::super) from: Arc<Matrix>,
     /// In coordinates of the standardized working basis.
     pub(in super::super) penalty: PenaltyForm,
     /// The norm of a residual that is rounding error of the data.

@@ -11,7 +11,7 @@ use super::super::registry::{Choice, Descriptor};
 use super::super::spec::{Spec, SpecError};
 use super::super::vertex::{Progress, Vertex};
 use super::linearized::Linearized;
-use super::{Advance, Method, Optimizer, Position, Setting, scale, unsuited};
+use super::{Advance, Holds, Method, Optimizer, Position, Setting, scale, unsuited};
 
 pub(super) struct ActiveSet;
 
@@ -39,6 +39,10 @@ impl Method for ActiveSet {
             return unsuited("", "active_set takes no penalty on a curve; gradient_descent and adam do");
         }
         None
+    }
+
+    fn holds(&self, _choice: &Choice) -> Holds {
+        Holds::Lines
     }
 
     fn build(&self, _choice: &Choice, setting: &Setting<'_>) -> Box<dyn Optimizer> {

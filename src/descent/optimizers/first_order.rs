@@ -179,6 +179,8 @@ impl Batches {
         let (epoch, batch) = (iteration / self.per_epoch(), (iteration % self.per_epoch()) as usize);
         if epoch != self.epoch {
             self.epoch = epoch;
+            // The last order is let go first.
+            self.order = Vec::new();
             self.order = shuffled(self.rows, self.seed, epoch);
         }
         &self.order[batch * self.size..self.order.len().min((batch + 1) * self.size)]

@@ -11,7 +11,7 @@ use super::super::registry::{Bound, Choice, Descriptor, Domain, Fallback, Param,
 use super::super::spec::{Spec, SpecError};
 use super::first_order::{BATCH_SIZE, FirstOrder, Rule};
 use super::schedule::{SCHEDULE, constant};
-use super::{Advance, Method, Optimizer, Position, Setting, line_search, scale, stored, unsuited};
+use super::{Advance, Holds, Method, Optimizer, Position, Setting, line_search, scale, stored, unsuited};
 
 pub(super) struct GradientDescent;
 
@@ -129,6 +129,11 @@ impl Method for GradientDescent {
             return unsuited("learning_rate", "with an l1 penalty or bounds give a number, auto or backtracking");
         }
         None
+    }
+
+    fn holds(&self, choice: &Choice) -> Holds {
+        // A number needs no spectrum, and a searched step neither.
+        if choice.text("learning_rate") == Some("auto") { Holds::Spectrum } else { Holds::Vectors(0) }
     }
 
     fn build(&self, choice: &Choice, setting: &Setting<'_>) -> Box<dyn Optimizer> {

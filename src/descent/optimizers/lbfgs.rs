@@ -6,7 +6,7 @@ use super::super::objective::Objective;
 use super::super::registry::{Choice, Descriptor, Domain, Fallback, Param};
 use super::super::spec::{Spec, SpecError};
 use super::line_search::{self, dot};
-use super::{Advance, Method, Optimizer, Position, Setting, scale, unsuited};
+use super::{Advance, Holds, Method, Optimizer, Position, Setting, scale, unsuited};
 
 pub(super) struct Lbfgs;
 
@@ -38,6 +38,10 @@ impl Method for Lbfgs {
             return unsuited("", "lbfgs takes no l1 penalty and no bounds; newton and gradient_descent do");
         }
         None
+    }
+
+    fn holds(&self, choice: &Choice) -> Holds {
+        Holds::Vectors(2 * choice.integer("memory").unwrap_or(10))
     }
 
     fn build(&self, choice: &Choice, _setting: &Setting<'_>) -> Box<dyn Optimizer> {

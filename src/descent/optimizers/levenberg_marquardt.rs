@@ -16,7 +16,7 @@ use super::super::registry::{Choice, Descriptor};
 use super::super::same::same;
 use super::super::spec::{Spec, SpecError};
 use super::super::triangle::Triangle;
-use super::{Advance, Method, Optimizer, Position, Setting, scale, stored, unsuited};
+use super::{Advance, Holds, Method, Optimizer, Position, Setting, scale, stored, unsuited};
 
 /// Trials of one step.
 const TRIALS_MAX: usize = 60;
@@ -68,6 +68,10 @@ impl Method for LevenbergMarquardt {
             return unsuited("", "levenberg_marquardt takes no l1 penalty; newton does");
         }
         None
+    }
+
+    fn holds(&self, _choice: &Choice) -> Holds {
+        Holds::Tangent
     }
 
     fn build(&self, _choice: &Choice, setting: &Setting<'_>) -> Box<dyn Optimizer> {

@@ -45,14 +45,20 @@ fn value(lanes: Lanes, lines: &Lines, at: &[f64]) -> f64 {
 fn within(lines: &Lines, ranges: &[(f64, f64)]) -> Lines {
     let (n, p) = (lines.a.rows(), lines.a.columns());
     let columns = (0..p).map(|k| {
-        let mut column = lines.a.column(k).to_vec();
-        column.resize(n + 2 * p, 0.0);
+        let mut column = vec![0.0; n + 2 * p];
+        column[..n].copy_from_slice(lines.a.column(k));
         column[n + 2 * k] = 1.0;
         column[n + 2 * k + 1] = 1.0;
         column
     });
     let a = super::super::matrix::Matrix::from_columns(n + 2 * p, columns);
-    let mut out = Lines { a, b: lines.b.clone(), low: lines.low.clone(), high: lines.high.clone(), curvature: None };
+    let longer = |values: &[f64]| {
+        let mut longer = Vec::with_capacity(n + 2 * p);
+        longer.extend_from_slice(values);
+        longer
+    };
+    let (b, low, high) = (longer(&lines.b), longer(&lines.low), longer(&lines.high));
+    let mut out = Lines { a, b, low, high, curvature: None };
     for (low, high) in ranges {
         out.b.extend([*low, *high]);
         out.low.extend([f64::NEG_INFINITY, 0.0]);

@@ -35,8 +35,27 @@ pub(super) trait Method: Sync {
     fn check(&self, _spec: &Spec, _shape: Shape) -> Option<SpecError> {
         None
     }
+    /// What a step holds beside a few vectors of coefficients.
+    fn holds(&self, _choice: &Choice) -> Holds {
+        Holds::Vectors(0)
+    }
     /// The optimizer for an objective.
     fn build(&self, choice: &Choice, setting: &Setting<'_>) -> Box<dyn Optimizer>;
+}
+
+/// What a step of a method holds at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holds {
+    /// So many vectors of coefficients.
+    Vectors(u64),
+    /// The same, and when it is built the root that the objective's spectrum is computed from.
+    Spectrum,
+    /// The Hessian and its factor.
+    Hessian,
+    /// The linearized residuals, compressed.
+    Tangent,
+    /// Every row as a line.
+    Lines,
 }
 
 /// What an optimizer is built for.

@@ -11,7 +11,7 @@ use super::super::objective::Objective;
 use super::super::registry::{Choice, Descriptor};
 use super::super::same::same;
 use super::super::spec::{Spec, SpecError};
-use super::{Advance, Method, Optimizer, Position, Setting, scale, unsuited};
+use super::{Advance, Holds, Method, Optimizer, Position, Setting, scale, unsuited};
 
 /// Halvings of one step.
 const HALVINGS_MAX: usize = 60;
@@ -42,6 +42,10 @@ impl Method for Newton {
             );
         }
         None
+    }
+
+    fn holds(&self, _choice: &Choice) -> Holds {
+        Holds::Hessian
     }
 
     fn build(&self, _choice: &Choice, _setting: &Setting<'_>) -> Box<dyn Optimizer> {

@@ -7,7 +7,7 @@ use crate::descent::point::{Ground, Point};
 use crate::descent::problem::Problem;
 use crate::descent::seeking::{Ledger, Seeking};
 use crate::descent::spec::Spec;
-use crate::descent::validation::{Judge, parts};
+use crate::descent::validation::{Judge, Parts, parts};
 use crate::descent::{Dataset, Lanes, Representation, StopReason, Team, run, start};
 
 struct Fold {
@@ -58,9 +58,10 @@ pub(super) fn judged(
 
 fn one(spec: &Spec, data: &Dataset, fold: usize, how: (Lanes, Representation), team: &dyn Team) -> Option<Fold> {
     let split = &spec.validation.as_ref()?.split;
-    let parts = parts(split, data.rows(), fold);
+    let Parts { training: chosen, judging: rows } = parts(split, data.rows(), fold);
     let part = |rows: &[usize]| data.subset_unless(rows, &|| team.gives_up());
-    let (training, judging) = (part(&parts.training)?, part(&parts.judging)?);
+    let (training, judging) = (part(&chosen)?, part(&rows)?);
+    drop(chosen);
     let quiet = Quiet(team);
     let problem = Problem::new(&training, spec, &quiet, how).ok()?;
     let mut first = problem.coordinates(&start::internal(&spec.start, spec.seed, &training, spec, &problem));
@@ -80,10 +81,5 @@ fn one(spec: &Spec, data: &Dataset, fold: usize, how: (Lanes, Representation), t
     let judge = Judge::new(problem.design.on(&spec.model, spec.weights.as_ref(), &judging).ok()?, &problem, &quiet);
     let loss = judge.loss(&working, &quiet);
     let eta = judge.design.predictions(&working, &quiet);
-    (!quiet.was_told() && loss.is_finite()).then_some(Fold {
-        rows: parts.judging,
-        eta,
-        loss,
-        weight: judge.design.weight_sum,
-    })
+    (!quiet.was_told() && loss.is_finite()).then_some(Fold { rows, eta, loss, weight: judge.design.weight_sum })
 }

@@ -32,8 +32,8 @@ pub(in crate::descent) fn estimates(
 ) -> Option<Estimates> {
     let design = &problem.design;
     let classical = spec.covariance == Covariance::Classical;
-    let root = root(problem, working, classical, team)?;
-    let rows = Scores::of(problem, working, &root, team);
+    let mut root = root(problem, working, classical, team)?;
+    let rows = Scores::of(problem, working, &root, spec.diagnostics, team);
     let dispersion = match problem.shape {
         Shape::Quadratic => rows.squares / counted.freedom,
         Shape::Smooth | Shape::ManyMinima => (rows.squares / counted.freedom) / (rows.bend / design.weight_sum).powi(2),
@@ -55,12 +55,15 @@ pub(in crate::descent) fn estimates(
             }
             // A row that fits exactly adds nothing, so this may be singular.
             let given_up = || team.gives_up();
-            root.times_matrix(design.lanes, &Cholesky::shifted(design.lanes, &meat, &given_up).lower(), &given_up)
+            let lower = Cholesky::shifted(design.lanes, &meat, &given_up).lower();
+            drop(meat);
+            let product = root.times_matrix(design.lanes, &lower, &given_up);
+            drop(root);
+            product
         }
         _ => {
-            let mut scaled = root.clone();
-            scaled.scale(dispersion.sqrt());
-            scaled
+            root.scale(dispersion.sqrt());
+            root
         }
     };
     let likelihood = matches!(problem.shape, Shape::Likelihood | Shape::UnboundedLikelihood);
@@ -69,16 +72,17 @@ pub(in crate::descent) fn estimates(
     // Scores and their weights are on one scale here, so that the slope's own mean divides out.
     let robust = matches!(problem.shape, Shape::Smooth | Shape::ManyMinima);
     let spread = if robust { rows.squares / counted.freedom } else { dispersion };
+    let residuals = rows.residuals;
     let diagnostics = spec.diagnostics.then(|| rows.diagnostics(spread, counted.determined));
     let narrow = internal.len() <= COVARIANCE_MAX && design.outputs() == 1;
-    let residual = if likelihood { 1.0 } else { (rows.residuals / counted.freedom).sqrt() };
-    let band = narrow.then(|| Band {
-        factor: (0..covariance_root.rows())
-            .flat_map(|row| (0..covariance_root.columns()).map(move |column| (row, column)))
-            .map(|(row, column)| covariance_root.at(row, column) / residual.max(f64::MIN_POSITIVE))
-            .collect(),
-        residual_standard_deviation: residual,
-        degrees_of_freedom: freedom.unwrap_or(student::NORMAL),
+    let residual = if likelihood { 1.0 } else { (residuals / counted.freedom).sqrt() };
+    let band = narrow.then(|| {
+        let mut factor = Vec::with_capacity(covariance_root.rows() * covariance_root.columns());
+        for row in 0..covariance_root.rows() {
+            let columns = 0..covariance_root.columns();
+            factor.extend(columns.map(|column| covariance_root.at(row, column) / residual.max(f64::MIN_POSITIVE)));
+        }
+        Band { factor, residual_standard_deviation: residual, degrees_of_freedom: freedom.unwrap_or(student::NORMAL) }
     });
     Some(Estimates { inference, diagnostics, band })
 }
@@ -142,7 +146,8 @@ fn unit_of(problem: &Problem) -> f64 {
 }
 
 impl Scores {
-    fn of(problem: &Problem, working: &[f64], root: &Matrix, team: &dyn Team) -> Self {
+    /// `by_row`: whether what each row does is kept.
+    fn of(problem: &Problem, working: &[f64], root: &Matrix, by_row: bool, team: &dyn Team) -> Self {
         let design = &problem.design;
         let (lanes, p, unit) = (design.lanes, design.basis.width(), unit_of(problem));
         let mut out = Self {
@@ -155,6 +160,10 @@ impl Scores {
         };
         if design.outputs() != 1 {
             return out;
+        }
+        if by_row {
+            out.leverage.reserve_exact(design.rows());
+            out.contributions.reserve_exact(design.rows());
         }
         let robust = matches!(problem.shape, Shape::Smooth | Shape::ManyMinima);
         let within = || design.is_wide() && team.gives_up();
@@ -178,21 +187,23 @@ impl Scores {
                 let contribution = if c > 0.0 { score * score / c } else { 0.0 };
                 out.squares += square;
                 out.pearson += contribution;
-                out.leverage.push(c * lanes.dot(&image, &image));
-                out.contributions.push(contribution);
+                if by_row {
+                    out.leverage.push(c * lanes.dot(&image, &image));
+                    out.contributions.push(contribution);
+                }
             }
         });
         out
     }
 
-    fn diagnostics(&self, dispersion: f64, determined: f64) -> Diagnostics {
+    fn diagnostics(self, dispersion: f64, determined: f64) -> Diagnostics {
         let distance = |(h, square): (&f64, &f64)| {
             let left = 1.0 - h;
             let distance = square * h / (determined * dispersion * left * left);
             if distance.is_finite() { distance } else { 0.0 }
         };
         let cooks_distance = self.leverage.iter().zip(&self.contributions).map(distance).collect();
-        Diagnostics { leverage: self.leverage.clone(), cooks_distance }
+        Diagnostics { leverage: self.leverage, cooks_distance }
     }
 }
 
@@ -250,6 +261,7 @@ fn infer(problem: &Problem, root: &Matrix, freedom: Option<f64>, level: f64, int
     let in_data = Matrix::from_columns(root.rows(), (0..root.columns()).map(|k| to_data(root.column(k))));
     let p = internal.len();
     let rows: Vec<Vec<f64>> = (0..p).map(|row| (0..root.columns()).map(|k| in_data.at(row, k)).collect()).collect();
+    drop(in_data);
     let errors: Vec<f64> = rows.iter().map(|row| design.lanes.dot(row, row).sqrt()).collect();
     let degrees = freedom.unwrap_or(student::NORMAL);
     let quantile = student::two_sided_quantile(level, degrees);

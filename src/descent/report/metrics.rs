@@ -119,7 +119,8 @@ fn errors(out: &mut Metrics, rows: &Rows<'_>, mean: impl Fn(f64) -> f64, mean_sq
     out.rmse = finite(square.sqrt());
     out.mae = finite(rows.sum(|eta, y| (mean(eta) - y).abs()) / weight);
     let counts = rows.design.target().iter().enumerate().filter(|(row, _)| rows.design.weight(*row) > 0.0);
-    let mut errors: Vec<f64> = counts.map(|(row, y)| (mean(rows.eta[row]) - y).abs()).collect();
+    let mut errors = Vec::with_capacity(rows.design.rows_counted);
+    errors.extend(counts.map(|(row, y)| (mean(rows.eta[row]) - y).abs()));
     out.median_absolute_error = median(&mut errors).and_then(finite);
     square
 }

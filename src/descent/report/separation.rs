@@ -60,18 +60,24 @@ fn program(design: &Design, map: &Matrix, team: &dyn Team) -> Option<Vec<f64>> {
         return None;
     }
     let unit = (design.rows() as f64).sqrt();
-    let (mut rows, mut pinned): (Vec<Vec<f64>>, Vec<bool>) = (Vec::new(), Vec::new());
+    let counted = (0..design.rows()).filter(|row| design.weight(*row) > 0.0).count();
+    let n = counted * outputs.saturating_sub(1).max(1);
+    // Each gain is a line twice: as what must not be negative, and as what counts up to 1.
+    let mut a = Matrix::zeros(2 * n, width);
+    let mut pinned: Vec<bool> = Vec::with_capacity(n);
     design.visit(&vec![0.0; design.width()], team, |_, functions, _, target, weights| {
         let count = target.len();
         for row in (0..count).filter(|row| weights[*row] > 0.0) {
             let one: Vec<f64> = (0..map.rows()).map(|k| functions[k * count + row]).collect();
             let x: Vec<f64> = map.transposed_times(design.lanes, &one).iter().map(|value| unit * value).collect();
             let mut put = |parts: &[(usize, f64)], is_pinned: bool| {
-                let mut gain = vec![0.0; width];
+                let line = pinned.len();
                 for (block, sign) in parts.iter().filter(|(block, _)| *block < blocks) {
-                    x.iter().enumerate().for_each(|(k, value)| gain[block * inner + k] = sign * value);
+                    for (k, value) in x.iter().enumerate() {
+                        a.set(line, block * inner + k, sign * value);
+                        a.set(n + line, block * inner + k, sign * value);
+                    }
                 }
-                rows.push(gain);
                 pinned.push(is_pinned);
             };
             let own = target[row];
@@ -88,14 +94,17 @@ fn program(design: &Design, map: &Matrix, team: &dyn Team) -> Option<Vec<f64>> {
     if team.was_told() {
         return None;
     }
-    let n = rows.len();
-    let a = Matrix::from_columns(2 * n, (0..width).map(|k| rows.iter().chain(&rows).map(|row| row[k]).collect()));
-    let mut b = vec![0.0; n];
-    b.resize(2 * n, 1.0);
-    let mut low = vec![f64::NEG_INFINITY; n];
-    low.resize(2 * n, 0.0);
-    let mut high: Vec<f64> = pinned.iter().map(|pinned| if *pinned { f64::INFINITY } else { -1.0 }).collect();
-    high.extend(pinned.iter().map(|pinned| f64::from(u8::from(!pinned))));
+    let twice = |first: &dyn Fn(usize) -> f64, second: &dyn Fn(usize) -> f64| -> Vec<f64> {
+        let mut values = Vec::with_capacity(2 * n);
+        values.extend((0..n).map(first));
+        values.extend((0..n).map(second));
+        values
+    };
+    let b = twice(&|_| 0.0, &|_| 1.0);
+    let low = twice(&|_| f64::NEG_INFINITY, &|_| 0.0);
+    let high =
+        twice(&|line| if pinned[line] { f64::INFINITY } else { -1.0 }, &|line| f64::from(u8::from(!pinned[line])));
+    drop(pinned);
     let mut vertex = Vertex::new(design.lanes, a, b, low, high, &vec![0.0; width]);
     for _ in 0..PIVOTS_MAX {
         if team.gives_up() {

@@ -69,6 +69,18 @@ pub(super) async fn a_fit_waits_for_memory_and_nobody_overtakes_it(store: Arc<dy
     assert_eq!(claim.memory_bytes, 1_001);
 }
 
+pub(super) async fn a_fit_on_its_last_chance_runs_alone(store: Arc<dyn Store>) {
+    let suspect = created(&*store, NewFit { memory_bytes: 10, ..small(1) }).await;
+    for second in 0..2 {
+        assert_eq!(claimed(&*store, second).await.memory_bytes, 10);
+        assert_eq!(store.recover(at(second), true, 3).await.unwrap(), 1);
+    }
+    let beside = Ask { memory_bytes: 999, ..ask(3) };
+    assert!(matches!(store.claim(&beside).await.unwrap(), Turn::TooLarge { memory_bytes: 1_000 }));
+    let claim = claimed(&*store, 4).await;
+    assert_eq!((claim.record.id, claim.memory_bytes), (suspect.id, 1_000));
+}
+
 pub(super) async fn the_oldest_ends_go_first(store: Arc<dyn Store>) {
     let mut ended = Vec::new();
     for second in 0..6 {

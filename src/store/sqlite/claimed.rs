@@ -5,7 +5,6 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::points;
-use super::rows::Plain;
 use super::seal::Seal;
 use crate::fit::{FitId, FitRecord};
 use crate::store::{StoreError, StoredCheckpoint, codec};
@@ -34,8 +33,12 @@ pub(super) enum StoredColumns {
 
 impl Claimed {
     /// Reads what the worker will need, and cuts the history back to where it will start.
-    pub(super) fn load(connection: &Connection, plain: &Plain, lease_until: Timestamp) -> Result<Self, StoreError> {
-        let (id, memory_bytes) = (plain.id, plain.memory_bytes);
+    pub(super) fn load(
+        connection: &Connection,
+        id: FitId,
+        memory_bytes: u64,
+        lease_until: Timestamp,
+    ) -> Result<Self, StoreError> {
         let record = super::rows::load_record(connection, id)?.ok_or(StoreError::Corrupt { what: "fit" })?;
         let checkpoint = checkpoint(connection, id)?;
         points::cut(connection, id, checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.iteration + 1))?;

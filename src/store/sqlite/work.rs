@@ -99,15 +99,17 @@ pub(super) fn claim(write: &Write<'_>, ask: &Ask) -> Result<Next, StoreError> {
 
 fn begin(connection: &Connection, turn: &turns::Chosen, ask: &Ask) -> Result<Next, StoreError> {
     let mut plain = known(connection, turn.fit)?;
-    if ask.has_to_wait(plain.memory_bytes) {
-        return Ok(Next::TooLarge { memory_bytes: plain.memory_bytes });
+    let memory_bytes = ask.grants(plain.memory_bytes, plain.life.lost_leases);
+    if ask.has_to_wait(memory_bytes) {
+        return Ok(Next::TooLarge { memory_bytes });
     }
     let started = plain.life.claim(&ask.owner, ask.now, ask.lease);
     plain.save(connection)?;
     rows::save_event(connection, turn.fit, started)?;
     turns::take(connection, turn)?;
-    Claimed::load(connection, &plain, plain.life.lease_until.unwrap_or(ask.now))
-        .map(|claimed| Next::Claimed(Box::new(claimed)))
+    let lease_until = plain.life.lease_until.unwrap_or(ask.now);
+    let claimed = Claimed::load(connection, plain.id, memory_bytes, lease_until)?;
+    Ok(Next::Claimed(Box::new(claimed)))
 }
 
 /// Ends a fit that this attempt could not begin because its stored data is damaged.
