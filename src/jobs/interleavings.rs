@@ -2,6 +2,7 @@
 //! wake-up is a deadlock here, which the scheduler reports with the schedule that leads to it.
 //!
 //! The workers, the hub and the backlog are the real ones; core and store are the small ones of the other tests.
+#![expect(clippy::print_stdout, reason = "what is measured goes into the documents")]
 
 use std::sync::Arc;
 

@@ -29,7 +29,8 @@ mod floor;
 mod settings;
 mod sync;
 
-#[cfg(all(test, feature = "shuttle"))]
+#[cfg(feature = "shuttle")]
+#[cfg(test)]
 mod interleavings;
 #[cfg(test)]
 mod scripted;

@@ -1,5 +1,6 @@
 //! For tests: the jobs as tenants and machines see them that have to share: turns, memory, retention, and runs that do not
 //! stop. On the store in memory, with runs by script.
+#![expect(clippy::print_stdout, reason = "what is measured goes into the documents")]
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -92,7 +93,7 @@ async fn a_fit_that_gave_way_goes_on_where_it_stood() {
     let last = end(&jobs, "a", long).await;
     assert!(first.finished_at < last.finished_at, "the short one did not wait for the long one's end");
     assert_eq!((last.status, last.attempt), (Status::Succeeded, 2));
-    let resumed = resumed.lock().unwrap();
+    let resumed = resumed.lock().unwrap().clone();
     assert!(resumed.len() == 3 && resumed[2].is_some_and(|iteration| iteration > 0), "{resumed:?}");
     let (_, history) = jobs.history(&Tenant::named("a"), long, 0, u64::MAX).await.unwrap().unwrap();
     assert_eq!(history.iterations, (0..=2_000).collect::<Vec<_>>());
@@ -127,7 +128,7 @@ async fn memory_is_never_promised_twice_and_large_fits_get_their_turn() {
         assert_eq!(end(&jobs, "a", id).await.status, Status::Succeeded);
     }
     let most = most.load(Ordering::SeqCst);
-    assert!(most <= BUDGET && most >= 600, "{most} bytes at once");
+    assert!((600..=BUDGET).contains(&most), "{most} bytes at once");
     assert!(matches!(
         jobs.plan(&Draft { tenant: Tenant::named("a"), ..draft(1_001) }),
         Err(violations) if violations[0].code == "memory_budget"

@@ -276,7 +276,7 @@ impl Store for Shelf {
     }
 
     async fn broken(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     async fn close(&self) -> Result<(), StoreError> {

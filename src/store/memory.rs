@@ -466,7 +466,7 @@ impl Store for MemoryStore {
     }
 
     async fn broken(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     async fn close(&self) -> Result<(), StoreError> {

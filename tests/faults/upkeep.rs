@@ -1,4 +1,5 @@
 //! What an operator does: look at everything in a store, copy it, and rely on its bounds.
+#![expect(clippy::print_stdout, reason = "what is measured goes into the documents")]
 
 use std::fs;
 use std::path::Path;

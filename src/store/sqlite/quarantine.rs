@@ -43,10 +43,10 @@ fn repair_documents(connection: &Connection, plain: &Plain) -> Result<(), StoreE
     replace::<DatasetInfo>(connection, "dataset", "info", plain.dataset.as_bytes(), &unknown_data(plain.dataset))?;
     let outcome = read(connection, "fit", "outcome", id)?;
     let progress = read(connection, "fit", "progress", id)?;
-    if !progress.is_none_or(|bytes| codec::read_document::<Progress>("progress", &bytes).is_ok()) {
+    if progress.is_some_and(|bytes| codec::read_document::<Progress>("progress", &bytes).is_err()) {
         connection.prepare_cached("UPDATE fit SET progress = NULL WHERE id = ?1")?.execute([id])?;
     }
-    if !outcome.is_none_or(|bytes| codec::read_document::<Outcome>("outcome", &bytes).is_ok()) {
+    if outcome.is_some_and(|bytes| codec::read_document::<Outcome>("outcome", &bytes).is_err()) {
         connection.prepare_cached("UPDATE fit SET outcome = NULL WHERE id = ?1")?.execute([id])?;
     }
     Ok(())
