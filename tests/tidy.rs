@@ -374,3 +374,18 @@ fn every_failpoint_is_reached_in_one_place() {
         assert_eq!(sources.matches(&format!("reach(\"{name}\")")).count(), 1, "{name}");
     }
 }
+
+#[test]
+fn every_planted_fault_applies_and_says_what_finds_it() {
+    for patch in files("tests/planted", &[".patch"]) {
+        let text = read(&patch);
+        assert!(text.starts_with("# found by: cargo test "), "{}", patch.display());
+        let mut git = std::process::Command::new("git");
+        let checked = git.args(["apply", "--check"]).arg(&patch).current_dir(root()).output();
+        // Outside of a work tree there is nothing to apply it to.
+        if root().join(".git").exists() {
+            let checked = checked.unwrap();
+            assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+        }
+    }
+}

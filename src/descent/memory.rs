@@ -21,6 +21,8 @@ const BLOCK_ROWS: f64 = 512.0;
 const CHUNK_ROWS: f64 = 16.0 * BLOCK_ROWS;
 const FOLD_ROWS_MIN: f64 = 64.0 * BLOCK_ROWS;
 const GRAM_CHUNKS_MAX: f64 = 16.0;
+/// Rows up to which an order needs no room beside itself.
+pub(super) const SORTED_AT_ONCE: f64 = 32_768.0;
 /// Vectors of coefficients that a descent and its report hold, about, and bytes of each coefficient's names.
 const VECTORS: f64 = 30.0;
 const NAME_BYTES: f64 = 250.0;
@@ -338,10 +340,13 @@ impl<'a> Linear<'a> {
 
     /// Predictions and what is computed from them.
     fn metrics(&self, n: f64) -> f64 {
+        // Scores in order are merged beside themselves.
+        let merged = if n > SORTED_AT_ONCE { 1.0 } else { 0.0 };
         let vectors = match self.response {
-            Response::Identity | Response::Sigmoid => 2.0,
+            Response::Identity => 2.0,
+            Response::Sigmoid => 2.0 + merged,
             Response::Exponential => 4.0,
-            Response::Softmax => self.k + if self.k < 2.5 { 1.0 } else { 0.0 },
+            Response::Softmax => self.k + if self.k < 2.5 { 1.0 + merged } else { 0.0 },
         };
         WORD * n * vectors
     }

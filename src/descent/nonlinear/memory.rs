@@ -5,7 +5,7 @@ use super::equation::Equation;
 use super::search::looks_bytes;
 use crate::descent::formula::Tape;
 use crate::descent::losses::{self, Shape};
-use crate::descent::memory::{Rows, WORD, largest, of_data, rows_of_data};
+use crate::descent::memory::{Rows, SORTED_AT_ONCE, WORD, largest, of_data, rows_of_data};
 use crate::descent::optimizers::Holds;
 use crate::descent::spec::Spec;
 use crate::descent::{Dataset, SIDE_BY_SIDE, optimizers};
@@ -117,7 +117,10 @@ impl Sizes<'_> {
         let likelihood = matches!(self.shape, Shape::Likelihood | Shape::UnboundedLikelihood);
         let has_peaks = self.spec.model.settings.contains_key("peaks");
         let grids = if has_peaks { GRIDS * (n / GUESSED_ROWS).min(1.0) } else { 0.0 };
-        let guess = if self.is_written { 0.0 } else { WORD * (4.0 * n + GUESS_VECTORS * n.min(GUESSED_ROWS)) + grids };
+        // The rows that count, their order by x, and that order while it is merged.
+        let ordered = if n > SORTED_AT_ONCE { 2.0 * n } else { n };
+        let rows = WORD * (4.0 * n + ordered + GUESS_VECTORS * n.min(GUESSED_ROWS));
+        let guess = if self.is_written { 0.0 } else { rows + grids };
         let spread = if scaled { 2.0 * WORD * n } else { 0.0 };
         let drawn = if likelihood && !self.is_written { 2.0 * WORD * n } else { 0.0 };
         let units = if self.spec.scaling.kind == "standardize" { WORD * n * self.w } else { 0.0 };

@@ -65,12 +65,19 @@ struct Leaving<'a> {
 }
 
 impl Observer for Leaving<'_> {
-    fn observe(&mut self, step: &dyn Step) -> Control {
-        if !self.team.is_over() {
-            return Control::Continue;
+    fn pulse(&mut self) -> Control {
+        if self.team.is_over() { Control::Stop(StopReason::Interrupted) } else { Control::Continue }
+    }
+
+    fn standing(&mut self, checkpoint: &dyn Fn() -> Checkpoint) -> Control {
+        if self.team.is_over() {
+            self.kept = Some(checkpoint());
         }
-        self.kept = Some(step.checkpoint());
-        Control::Stop(StopReason::Interrupted)
+        self.pulse()
+    }
+
+    fn observe(&mut self, step: &dyn Step) -> Control {
+        self.standing(&|| step.checkpoint())
     }
 }
 
@@ -79,7 +86,8 @@ fn a_step_that_was_left_half_way_is_in_no_checkpoint() {
     let mut resumed = 0;
     let others = |model: &Choice| models::is_curve(model) && !["formula", "gaussian"].contains(&model.kind.as_str());
     for (family, model, loss) in every_pair().into_iter().filter(|(_, model, _)| !others(model)) {
-        let data = sample(family, 70, 13, 1.0);
+        // Long enough for a step to be left in the middle with something to go on from.
+        let data = sample(family, 700, 13, 1.0);
         // Those that leave a step.
         for kind in ["active_set", "levenberg_marquardt"] {
             let mut spec = spec(model.clone(), loss.clone(), Choice::named(kind));
