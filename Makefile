@@ -15,7 +15,7 @@ run: ## Builds the service and serves it on 127.0.0.1:8080, with its store in ./
 	exec cargo run --release --locked --quiet
 
 # The runner comes last, so that its count closes the output.
-test: tools format lint container schemathesis sets nextest ## Passes every check and every test, and installs what they need.
+test: tools format lint container schemathesis sets interleavings nextest ## Passes every check and every test, and installs what they need.
 
 tools: ## Installs what the tests need and this machine lacks.
 	scripts/tools.sh
@@ -24,7 +24,7 @@ format: ## Checks the formatting.
 	cargo fmt --check
 
 lint: ## Takes every lint of Cargo.toml as an error.
-	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --all-targets --features shuttle -- -D warnings
 
 container: ## Runs the Dockerfile's build command, and its binary as the image would.
 	scripts/container.sh

@@ -43,6 +43,8 @@ const HAND_BACK: Duration = Duration::from_secs(5);
 const HEARTBEATS_PER_LEASE: u32 = 10;
 /// What a running fit may compute between two checkpoints, whatever its lease.
 const HEARTBEAT_MAX: Duration = Duration::from_millis(1_500);
+/// Descriptors that are not for connections: the store's files, the log's, the runtime's.
+const DESCRIPTORS_KEPT: u32 = 128;
 /// Progress is shown at most this often.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 
@@ -101,6 +103,27 @@ fn choose_kernels(simd: Simd) -> Result<(), StartError> {
     Err(StartError::Config(format!("this machine cannot compute with {}", path.as_str())))
 }
 
+/// How many connections there may be at once: as configured, unless the system gives this process fewer descriptors. Files
+/// of the store need some too, and must not fail because of idle clients.
+fn connections(configured: u32) -> u32 {
+    let descriptors = match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(descriptors) => u32::try_from(descriptors).unwrap_or(u32::MAX),
+        Err(error) => {
+            tracing::warn!(%error, "the number of open files cannot be found out");
+            return configured;
+        }
+    };
+    let most = descriptors.saturating_sub(DESCRIPTORS_KEPT).max(1);
+    if most < configured {
+        tracing::warn!(
+            most,
+            configured,
+            "fewer connections than configured: the system allows {descriptors} open files"
+        );
+    }
+    configured.min(most)
+}
+
 /// Opens the store and starts the jobs.
 pub async fn open(config: &Config) -> Result<Service, StartError> {
     if let Some(simd) = config.jobs.simd {
@@ -128,7 +151,7 @@ pub async fn open(config: &Config) -> Result<Service, StartError> {
         store_bytes_max: config.store.store_bytes,
     };
     let jobs = Jobs::start(store, settings).await?;
-    Ok(Service { jobs, limits: Limits::from_config(config), connections: config.limits.connections })
+    Ok(Service { jobs, limits: Limits::from_config(config), connections: connections(config.limits.connections) })
 }
 
 /// Opens the service and runs it on this listener until `shutdown`.

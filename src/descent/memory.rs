@@ -29,7 +29,7 @@ const NAME_BYTES: f64 = 250.0;
 /// Above this size, lines times the square of the unknowns, no linear program is made.
 const PROGRAM_MAX: f64 = 2e8;
 /// Numbers a line beside its coefficients that a step over kinked lines holds: its ends and slopes, residuals and more.
-const LINE_VECTORS: f64 = 9.0;
+const LINE_VECTORS: f64 = 13.0;
 
 /// The bytes of the data itself.
 pub(super) fn of_data(data: &Dataset) -> f64 {

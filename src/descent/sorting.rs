@@ -14,7 +14,8 @@ pub(super) fn sorted(count: usize, compare: &dyn Fn(usize, usize) -> Ordering, g
         if count > RUN && given_up() {
             return order;
         }
-        run.sort_by(|a, b| compare(*a, *b));
+        // Equal ones stay in their order, as a stable sort would leave them, without its room.
+        run.sort_unstable_by(|a, b| compare(*a, *b).then(a.cmp(b)));
     }
     let mut width = RUN;
     while width < count {

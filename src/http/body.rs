@@ -2,8 +2,8 @@
 //! `ingest`.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http_body::{Body as HttpBody, Frame};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Buf;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt;
 use tower_http::decompression::{DecompressionBody, RequestDecompression};
@@ -31,7 +32,10 @@ const INLINE_BYTES_MAX: usize = 64 << 10;
 const ROOM_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What a body counts for, beside its bytes as sent: the columns made of them, and what holds a while longer.
-const BYTES_PER_BYTE: u64 = 4;
+const BYTES_PER_BYTE: u64 = 8;
+
+/// KiB of room that a body takes at once.
+const ROOM_STEP: u32 = 2048;
 
 /// The bytes of a JSON document, decoded, with its part of what all bodies together may take.
 #[derive(Debug)]
@@ -53,12 +57,30 @@ impl Room {
         Self { kibibytes: Arc::new(Semaphore::new(most as usize)), most }
     }
 
-    /// Room for a body of so many bytes, once there is some. One that is larger than everything takes everything.
-    async fn take(&self, bytes: u64) -> Result<OwnedSemaphorePermit, Problem> {
-        let counted = u32::try_from(bytes.saturating_mul(BYTES_PER_BYTE).div_ceil(1 << 10)).unwrap_or(u32::MAX);
-        let taken = self.kibibytes.clone().acquire_many_owned(counted.min(self.most));
-        match tokio::time::timeout(ROOM_TIMEOUT, taken).await {
-            Ok(Ok(room)) => Ok(room),
+    /// No room yet: a body takes its part as it comes, so that one that does not come keeps nobody out.
+    fn none(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        self.kibibytes.clone().try_acquire_many_owned(0).map_err(|_| Problem::stopping())
+    }
+
+    /// Room for a body that has grown to so many bytes, once there is some. One that is larger than everything takes
+    /// everything, and a small one nothing.
+    async fn grow(&self, held: &mut OwnedSemaphorePermit, bytes: usize) -> Result<(), Problem> {
+        if bytes <= INLINE_BYTES_MAX {
+            return Ok(());
+        }
+        let counted = (bytes as u64).saturating_mul(BYTES_PER_BYTE).div_ceil(1 << 10);
+        let wanted = u32::try_from(counted).unwrap_or(u32::MAX).min(self.most);
+        let missing = wanted.saturating_sub(u32::try_from(held.num_permits()).unwrap_or(u32::MAX));
+        if missing == 0 {
+            return Ok(());
+        }
+        // More than it needs now, so that it does not ask for every frame.
+        let missing = missing.max(ROOM_STEP).min(self.most - (wanted - missing));
+        match tokio::time::timeout(ROOM_TIMEOUT, self.kibibytes.clone().acquire_many_owned(missing)).await {
+            Ok(Ok(more)) => {
+                held.merge(more);
+                Ok(())
+            }
             Ok(Err(_)) => Err(Problem::stopping()),
             Err(_) => Err(Problem::too_many_bodies()),
         }
@@ -106,13 +128,10 @@ async fn read(request: Request, limit: u64, room: &Room) -> Result<(Bytes, Owned
     if let Some(length) = length.filter(|&length| length > limit) {
         return Err(Problem::body_too_large(limit, Some(length)));
     }
-    // How long an encoded body or one in chunks will be, nobody knows.
-    let expected = length.filter(|_| !encoded).unwrap_or(limit);
-    let room = room.take(expected).await?;
-    let collected =
-        async { if encoded { decode(request, limit).await } else { collect(request.into_body(), limit).await } };
-    let bytes = tokio::time::timeout(BODY_TIMEOUT, collected).await.map_err(|_| Problem::request_timeout())??;
-    Ok((bytes, room))
+    let collected = async {
+        if encoded { decode(request, limit, room).await } else { collect(request.into_body(), limit, room).await }
+    };
+    tokio::time::timeout(BODY_TIMEOUT, collected).await.map_err(|_| Problem::request_timeout())?
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -133,34 +152,72 @@ fn is_encoded(headers: &HeaderMap) -> Result<bool, Problem> {
     }
 }
 
-async fn collect(body: Body, limit: u64) -> Result<Bytes, Problem> {
-    match Limited::new(body, bytes(limit)).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Problem::body_too_large(limit, None)),
-        Err(_) => Err(Problem::unreadable_body()),
+type Collected = (Bytes, OwnedSemaphorePermit);
+
+async fn collect(body: Body, limit: u64, room: &Room) -> Result<Collected, Problem> {
+    gather(Limited::new(body, bytes(limit)), room).await.map_err(|error| match error {
+        Gather::Refused(problem) => problem,
+        Gather::Body(error) if error.is::<LengthLimitError>() => Problem::body_too_large(limit, None),
+        Gather::Body(_) => Problem::unreadable_body(),
+    })
+}
+
+/// Why a body did not come.
+enum Gather {
+    Refused(Problem),
+    Body(axum::BoxError),
+}
+
+/// All of a body, with the room that it takes.
+async fn gather<B>(body: B, room: &Room) -> Result<Collected, Gather>
+where
+    B: HttpBody<Error = axum::BoxError>,
+{
+    let mut body = std::pin::pin!(body);
+    let mut held = room.none().map_err(Gather::Refused)?;
+    let mut gathered = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(mut data) = frame.map_err(Gather::Body)?.into_data() else { continue };
+        room.grow(&mut held, gathered.len() + data.remaining()).await.map_err(Gather::Refused)?;
+        while data.has_remaining() {
+            let chunk = data.chunk();
+            gathered.extend_from_slice(chunk);
+            let taken = chunk.len();
+            data.advance(taken);
+        }
     }
+    Ok((gathered.into(), held))
 }
 
 fn bytes(limit: u64) -> usize {
     usize::try_from(limit).unwrap_or(usize::MAX)
 }
 
-async fn decode(request: Request, limit: u64) -> Result<Bytes, Problem> {
+async fn decode(request: Request, limit: u64, room: &Room) -> Result<Collected, Problem> {
     let over = Arc::new(AtomicBool::new(false));
     let capped = request.map(|body| Capped { body, left: limit, over: over.clone() });
-    let unpack = tower::service_fn(move |request: axum::http::Request<DecompressionBody<Capped>>| async move {
-        let collected = Limited::new(request.into_body(), bytes(limit)).collect().await?;
-        Ok::<_, axum::BoxError>(axum::http::Response::new(Full::new(collected.to_bytes())))
+    let gathered = Arc::new(Mutex::new(None));
+    let (into, room) = (gathered.clone(), room.clone());
+    let unpack = tower::service_fn(move |request: axum::http::Request<DecompressionBody<Capped>>| {
+        let (into, room) = (into.clone(), room.clone());
+        async move {
+            let outcome = gather(Limited::new(request.into_body(), bytes(limit)), &room).await;
+            *into.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+            Ok::<_, axum::BoxError>(axum::http::Response::new(Full::new(Bytes::new())))
+        }
     });
-    let decoded = RequestDecompression::new(unpack).oneshot(capped).await;
-    match decoded {
-        Ok(response) => match response.into_body().collect().await {
-            Ok(collected) => Ok(collected.to_bytes()),
-            Err(_) => Err(Problem::unreadable_body()),
-        },
-        Err(_) if over.load(Ordering::Relaxed) => Err(Problem::body_too_large(limit, None)),
-        Err(error) if error.is::<LengthLimitError>() => Err(Problem::decoded_body_too_large(limit)),
-        Err(_) => Err(Problem::unreadable_body()),
+    let answered = RequestDecompression::new(unpack).oneshot(capped).await;
+    let outcome = gathered.lock().unwrap_or_else(PoisonError::into_inner).take();
+    match outcome {
+        Some(Ok(collected)) => Ok(collected),
+        Some(Err(Gather::Refused(problem))) => Err(problem),
+        Some(Err(_)) if over.load(Ordering::Relaxed) => Err(Problem::body_too_large(limit, None)),
+        Some(Err(Gather::Body(error))) if error.is::<LengthLimitError>() => Err(Problem::decoded_body_too_large(limit)),
+        Some(Err(Gather::Body(_))) => Err(Problem::unreadable_body()),
+        None => {
+            drop(answered);
+            Err(Problem::unreadable_body())
+        }
     }
 }
 
@@ -259,13 +316,24 @@ mod tests {
     async fn bodies_wait_for_room_and_are_refused_when_there_is_none() {
         let room = Room::new(1 << 20);
         let sized = |bytes: usize| request(&[JSON, ("content-length", &bytes.to_string())], "1".repeat(bytes));
-        let (_, held) = super::read(sized(200 << 10), 1 << 20, &room).await.expect("there is room");
+        let (_, held) = super::read(sized(100 << 10), 1 << 20, &room).await.expect("there is room");
         let refused = super::read(sized(100 << 10), 1 << 20, &room).await.map(|(bytes, _)| bytes);
         assert!(code(refused).contains("overloaded"));
-        let (_, small) = super::read(sized(10), 1 << 20, &room).await.expect("there is some left");
+        let (_, small) = super::read(sized(60 << 10), 1 << 20, &room).await.expect("a small one needs none");
         drop((held, small));
         // Larger than all the room: alone, it is taken.
         assert!(super::read(sized(900 << 10), 1 << 20, &room).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_keeps_nobody_out() {
+        let room = Room::new(1 << 20);
+        let never = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
+        let slow = super::read(request(&[JSON, ("content-length", "1000000")], never), 1 << 20, &room);
+        let mut slow = std::pin::pin!(slow);
+        assert!(futures_util::poll!(&mut slow).is_pending());
+        let body = "1".repeat(100 << 10);
+        assert!(super::read(request(&[JSON], body), 1 << 20, &room).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]

@@ -18,7 +18,7 @@ const FITS: u64 = 120;
 const ABOVE_MAX: f64 = 1.5;
 /// Peaks below this say little of a ratio: there an estimate may be above by `SLACK` more.
 const SMALL: u64 = 1 << 20;
-const SLACK: f64 = 256.0 * 1024.0;
+const SLACK: f64 = 512.0 * 1024.0;
 
 /// A fit that was held against its estimate.
 struct Held {

@@ -20,7 +20,7 @@ const GUESSED_ROWS: f64 = 2_000.0;
 const CHUNK_ROWS: f64 = 8_192.0;
 const BLOCK_ROWS: f64 = 256.0;
 /// Numbers a row that a step over kinked lines holds beside two Jacobians.
-const LINE_VECTORS: f64 = 12.0;
+const LINE_VECTORS: f64 = 15.0;
 /// Square matrices of the parameters that a step, or the report, holds.
 const SQUARES: f64 = 16.0;
 

@@ -15,6 +15,7 @@ const TRIES: usize = 10;
 
 /// Copies the store at `from` to `to`, where nothing may be yet.
 pub(crate) fn backup(from: &Path, to: &Path) -> Result<(), StoreError> {
+    let from = &door::real(from)?;
     door::inspect(from)?;
     for taken in [to.to_owned(), door::beside(to, ".d")] {
         if taken.exists() {

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::door;
 
-/// Enough for the log of some deletions.
-const BYTES: usize = 1 << 20;
+/// Enough to fold the whole log into the file, which may grow by as much, and for the log of deletions after that.
+const BYTES: usize = 8 << 20;
 /// How often it is tried to set the space aside again; a full disk ends this long after there is space, at most.
 const RETRY: Duration = Duration::from_millis(500);
 

@@ -16,6 +16,7 @@ use crate::store::{Findings, StoreError, codec};
 
 /// Checks the store at `path`. One that is in use is read beside its service.
 pub(crate) fn check(path: &Path) -> Result<Findings, StoreError> {
+    let path = &door::real(path)?;
     let _lock = match Lock::take(path) {
         Ok(lock) => Some(lock),
         Err(StoreError::Locked { .. }) => None,

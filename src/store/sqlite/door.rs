@@ -51,6 +51,17 @@ pub(super) fn directory_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
+/// The store's path without links, so that what belongs to it stands beside it under whatever name it is opened.
+pub(super) fn real(store: &Path) -> Result<PathBuf, StoreError> {
+    match fs::canonicalize(store) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let name = store.file_name().ok_or_else(|| unusable(store, "it is not a file"))?;
+            Ok(fs::canonicalize(directory_of(store))?.join(name))
+        }
+        found => Ok(found?),
+    }
+}
+
 /// Makes a new store where there is none, and checks one that is there. Only under the lock.
 pub(super) fn prepare(store: &Path) -> Result<(), StoreError> {
     match fs::metadata(store) {

@@ -73,12 +73,14 @@ impl SqliteStore {
     }
 
     fn open_blocking(path: &Path) -> Result<Self, StoreError> {
+        let path = &door::real(path)?;
         let lock = Lock::take(path)?;
         failpoints::reach("open.locked");
         door::prepare(path)?;
         door::sync_log(path)?;
         let connection = door::connect(path)?;
         migrate::migrate(path, &connection)?;
+        turns::recount(&connection)?;
         let referenced = connection
             .prepare("SELECT file FROM dataset WHERE file IS NOT NULL")?
             .query_map([], |row| row.get(0))?
@@ -102,8 +104,8 @@ impl SqliteStore {
         }
         let blobs = self.blobs.clone();
         match blocking(move || blobs.write(&data)).await {
-            Err(StoreError::Io(error)) => {
-                tracing::error!(%error, "the store's disk failed a dataset's file");
+            Err(error) if writer::is_disk_failure(&error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "the store's disk failed a dataset's file");
                 self.writer.fail();
                 Err(StoreError::Broken)
             }
@@ -131,23 +133,6 @@ impl SqliteStore {
             damaged.iter().try_for_each(|(id, what)| quarantine::end(write.connection, *id, what, now))
         };
         self.writer.run(end).await
-    }
-
-    /// Puts a fit back whose data could not be read now; it is not the fit's fault.
-    async fn put_back(&self, record: &FitRecord, ask: &Ask) {
-        let beat = Heartbeat {
-            id: record.id,
-            attempt: record.attempt,
-            now: ask.now,
-            lease: ask.lease,
-            progress: None,
-            checkpoint: None,
-            history: None,
-        };
-        if let Err(error) = self.release(beat).await {
-            let error = &error as &dyn std::error::Error;
-            tracing::error!(error, fit = %record.id, "a fit that could not begin cannot be put back");
-        }
     }
 
     async fn columns(&self, stored: StoredColumns) -> Result<Dataset, StoreError> {
@@ -197,12 +182,16 @@ impl Store for SqliteStore {
     }
 
     async fn list(&self, tenant: &Tenant, query: ListQuery) -> Result<Page, StoreError> {
+        let mut ended = HashSet::new();
         loop {
             let (tenant, query) = (tenant.clone(), query.clone());
             match self.readers.run(move |reader| reads::list(reader, &tenant, &query)).await? {
                 Listed::Page(page) => return Ok(page),
                 // Each round ends some, so there is a last one.
-                Listed::Damaged(damaged) => self.quarantine(damaged).await?,
+                Listed::Damaged(damaged) if damaged.iter().all(|(id, _)| ended.insert(*id)) => {
+                    self.quarantine(damaged).await?;
+                }
+                Listed::Damaged(_) => return Err(StoreError::Corrupt { what: "fit" }),
             }
         }
     }
@@ -228,10 +217,9 @@ impl Store for SqliteStore {
                 }
                 Err(error) => error,
             };
-            let Some(what) = error.damaged_record() else {
-                self.put_back(&claimed.record, ask).await;
-                return Err(error);
-            };
+            // What cannot be read now may be read later: the lease runs out, and the fit is tried again as often as one
+            // that loses its worker, while the others behind it go on.
+            let Some(what) = error.damaged_record() else { return Err(error) };
             let now = ask.now;
             self.writer.run(move |write| work::quarantine(write, id, attempt, what, now)).await?;
         }
@@ -285,7 +273,7 @@ impl Store for SqliteStore {
     }
 
     async fn recover(&self, now: Timestamp, all: bool, attempts_max: u32) -> Result<u64, StoreError> {
-        self.writer.run(move |write| work::recover(write, now, all, attempts_max)).await
+        self.writer.free(move |write| work::recover(write, now, all, attempts_max)).await
     }
 
     async fn trim(&self, retention: Retention) -> Result<Trimmed, StoreError> {

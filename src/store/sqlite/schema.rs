@@ -28,6 +28,7 @@ pub(super) fn settle(connection: &Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX)?;
+    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
 }
@@ -36,7 +37,10 @@ pub(super) fn settle(connection: &Connection) -> Result<(), StoreError> {
 pub(super) const VACUUM_INCREMENTAL: i32 = 2;
 
 /// What the log keeps of the disk after it was folded into the file.
-const LOG_BYTES_MAX: i64 = 8 << 20;
+const LOG_BYTES_MAX: i64 = 4 << 20;
+
+/// Pages of the log at which it is folded into the file: 2 MiB, well below what the ballast has room for.
+const LOG_PAGES: i64 = 512;
 
 const TABLES: &str = "
 -- A seal is the checksum of the row's plain columns. Data is kept once a tenant and content; what was found damaged is no

@@ -32,7 +32,8 @@ pub(super) fn trim(write: &mut Write<'_>, retention: &Retention) -> Result<Trimm
         trimmed.bytes = bytes(write.connection)?;
     }
     trimmed.more = trimmed.removed.len() >= retention.batch;
-    trimmed.more |= give_back(write.connection)?;
+    let (pages, _) = pages(write.connection)?;
+    trimmed.more |= give_back(write.connection, FREE_PAGES_KEPT.max(pages / 10))?;
     Ok(trimmed)
 }
 
@@ -54,10 +55,9 @@ fn oldest(connection: &Connection, before: i64, count: usize) -> Result<Vec<FitI
     Ok(found.collect::<Result<_, _>>()?)
 }
 
-/// Gives free pages at the end of the file back to the disk. Whether there are more.
-fn give_back(connection: &Connection) -> Result<bool, StoreError> {
-    let (pages, free) = pages(connection)?;
-    let kept = FREE_PAGES_KEPT.max(pages / 10);
+/// Gives free pages at the end of the file back to the disk, but for so many. Whether there are more.
+pub(super) fn give_back(connection: &Connection, kept: u64) -> Result<bool, StoreError> {
+    let (_, free) = pages(connection)?;
     let surplus = free.saturating_sub(kept);
     if surplus == 0 {
         return Ok(false);

@@ -31,12 +31,42 @@ pub(super) fn next(connection: &Connection, weights: &Weights) -> Result<Option<
             candidate.running = running(connection, &candidate.tenant)?;
         }
     }
-    let Some(chosen) = turns::next(candidates, weights) else { return Ok(None) };
-    let oldest = "SELECT id FROM fit WHERE status = 'queued' AND tenant = ?1 ORDER BY id LIMIT 1";
-    let mut statement = connection.prepare_cached(oldest)?;
-    let fit: Option<[u8; 16]> = statement.query_row([chosen.tenant.as_str()], |row| row.get(0)).optional()?;
-    let fit = FitId::from_bytes(fit.ok_or(StoreError::Corrupt { what: "turn" })?);
-    Ok(Some(Chosen { fit, taken: turns::after(&chosen, floor, weights), tenant: chosen.tenant }))
+    while let Some(chosen) = turns::next(candidates.clone(), weights) {
+        let oldest = "SELECT id FROM fit WHERE status = 'queued' AND tenant = ?1 ORDER BY id LIMIT 1";
+        let mut statement = connection.prepare_cached(oldest)?;
+        let fit: Option<[u8; 16]> = statement.query_row([chosen.tenant.as_str()], |row| row.get(0)).optional()?;
+        if let Some(fit) = fit {
+            let taken = turns::after(&chosen, floor, weights);
+            return Ok(Some(Chosen { fit: FitId::from_bytes(fit), taken, tenant: chosen.tenant }));
+        }
+        // The count is off: nobody waits there.
+        let none = "UPDATE turn SET queued = 0 WHERE tenant = ?1";
+        connection.prepare_cached(none)?.execute([chosen.tenant.as_str()])?;
+        candidates.retain(|candidate| candidate.tenant != chosen.tenant);
+    }
+    Ok(None)
+}
+
+/// Counts again what is counted beside the fits: no checksum covers these numbers. Nothing is written where they are right.
+pub(super) fn recount(connection: &Connection) -> Result<(), StoreError> {
+    let transaction = connection.unchecked_transaction()?;
+    transaction.execute_batch(
+        "INSERT INTO turn (tenant, queued)
+             SELECT tenant, 0 FROM fit WHERE tenant NOT IN (SELECT tenant FROM turn) GROUP BY tenant;
+         UPDATE turn SET queued = counted.queued
+             FROM (SELECT t.tenant, (SELECT count(*) FROM fit f WHERE f.tenant = t.tenant AND f.status = 'queued') AS queued
+                   FROM turn t) AS counted
+             WHERE turn.tenant = counted.tenant AND turn.queued <> counted.queued;
+         UPDATE tally SET fits = counted.fits
+             FROM (SELECT s.status, count(f.id) AS fits FROM tally s LEFT JOIN fit f ON f.status = s.status
+                   GROUP BY s.status) AS counted
+             WHERE tally.status = counted.status AND tally.fits <> counted.fits;
+         UPDATE dataset SET refs = counted.refs
+             FROM (SELECT d.id, count(f.id) AS refs FROM dataset d LEFT JOIN fit f ON f.dataset = d.id GROUP BY d.id)
+                 AS counted
+             WHERE dataset.id = counted.id AND dataset.refs <> counted.refs;",
+    )?;
+    Ok(transaction.commit()?)
 }
 
 /// Writes the turn down.

@@ -1,6 +1,7 @@
 //! What workers and their keepers do to a fit: claim, heartbeat, finish, release, cancel, recover. `life` decides, this
 //! stores. Runs in the writer's transaction.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -10,7 +11,7 @@ use super::claimed::{Claimed, Next};
 use super::rows::{self, Plain, nanoseconds};
 use super::writer::Write;
 use super::{points, quarantine, turns};
-use crate::fit::{EventId, FitId, FitRecord, HistoryBlock, Outcome, Progress, Tenant};
+use crate::fit::{EventId, FitId, FitRecord, HistoryBlock, Outcome, Progress, Status, Tenant};
 use crate::store::life::Cancelled;
 use crate::store::{Ask, Finish, Finished, Heartbeat, Lease, StoreError, codec};
 
@@ -85,7 +86,12 @@ impl End {
 /// Hands out the fit whose turn it is. One whose stored form is damaged ends here, and the next one is taken.
 pub(super) fn claim(write: &Write<'_>, ask: &Ask) -> Result<Next, StoreError> {
     let connection = write.connection;
+    let mut ended = HashSet::new();
     while let Some(turn) = turns::next(connection, &ask.weights)? {
+        if !ended.insert(turn.fit) {
+            // It was ended and is still there: nobody can say what it is.
+            return Err(StoreError::Corrupt { what: "fit" });
+        }
         match begin(connection, &turn, ask) {
             Ok(next) => return Ok(next),
             Err(error) => match error.damaged_record() {
@@ -99,6 +105,9 @@ pub(super) fn claim(write: &Write<'_>, ask: &Ask) -> Result<Next, StoreError> {
 
 fn begin(connection: &Connection, turn: &turns::Chosen, ask: &Ask) -> Result<Next, StoreError> {
     let mut plain = known(connection, turn.fit)?;
+    if plain.life.status != Status::Queued {
+        return Err(StoreError::Corrupt { what: "fit" });
+    }
     let memory_bytes = ask.grants(plain.memory_bytes, plain.life.lost_leases);
     if ask.has_to_wait(memory_bytes) {
         return Ok(Next::TooLarge { memory_bytes });
@@ -203,7 +212,9 @@ pub(super) fn recover(write: &Write<'_>, now: Timestamp, all: bool, attempts_max
         statement.query_map(params![all, nanoseconds(now)], |row| row.get(0))?.collect::<Result<_, _>>()?;
     for &bytes in &ids {
         let id = FitId::from_bytes(bytes);
-        let Some(mut plain) = held(connection, id, now)? else { continue };
+        let Some(mut plain) = held(connection, id, now)?.filter(|plain| plain.life.status == Status::Running) else {
+            continue;
+        };
         let ending = plain.life.lose(now, attempts_max);
         plain.save(connection)?;
         if let Some(ending) = ending {

@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::ballast::Ballast;
 use super::blobs::{Blobs, PendingFile};
+use super::trim;
 use crate::failpoints;
 use crate::store::StoreError;
 
@@ -203,6 +204,7 @@ impl Desk {
             }
         }
         let mut works = works.into_iter().peekable();
+        let has_freed = is_full && works.peek().is_some();
         while works.peek().is_some() {
             if *self.broken.borrow() {
                 works.by_ref().for_each(|work| work(Err(StoreError::Broken))(Ok(())));
@@ -210,6 +212,27 @@ impl Desk {
                 self.transact(&mut works);
             }
         }
+        if has_freed {
+            self.make_room();
+        }
+    }
+
+    /// On a full disk: gives the ballast's space to the log, folds that into the file, and gives free pages back.
+    fn make_room(&mut self) {
+        if *self.broken.borrow() {
+            return;
+        }
+        let freed = self.fold().and_then(|()| trim::give_back(&self.connection, 0)).and_then(|_| self.fold());
+        match freed {
+            Err(error) if is_disk_failure(&error) => self.give_up(Vec::new()),
+            // As much as there was room for.
+            Err(_) | Ok(()) => {}
+        }
+    }
+
+    fn is_full(&mut self) {
+        self.ballast.give();
+        self.make_room();
     }
 
     /// Folds the log into the file, as the last thing.
@@ -250,7 +273,7 @@ impl Desk {
                 failpoints::reach("store.answered");
                 files.obsolete.iter().for_each(|file| self.blobs.remove(file));
                 if files.full {
-                    self.ballast.give();
+                    self.is_full();
                 }
             }
             Err(error) => {
@@ -277,7 +300,7 @@ impl Desk {
             first => {
                 let full = full || matches!(first, StoreError::Full);
                 if full {
-                    self.ballast.give();
+                    self.is_full();
                 }
                 for answer in answers {
                     answer(Err(if full { StoreError::Full } else { again(error) }));
@@ -293,13 +316,17 @@ impl Desk {
 }
 
 /// Whether the error says that the disk cannot be trusted any more.
-fn is_disk_failure(error: &StoreError) -> bool {
+pub(super) fn is_disk_failure(error: &StoreError) -> bool {
     match error {
         StoreError::Sqlite(error) => error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure),
-        StoreError::Io(_) => true,
+        StoreError::Io(error) => error.raw_os_error().is_some_and(|code| DISK_FAILURES.contains(&code)),
         _ => false,
     }
 }
+
+/// The system's numbers for an input or output error, for a device that is gone, and for a file system that has become
+/// read-only. Others, such as too many open files, are over sooner or later.
+const DISK_FAILURES: [i32; 3] = [5, 6, 30];
 
 /// Runs one command so that its failure undoes it alone.
 fn in_savepoint<T>(
