@@ -28,6 +28,8 @@ pub(super) struct Floor {
     pub(super) turns: Notify,
     /// Faults of fits since the start, each of which ended its own fit alone.
     pub(super) panics: AtomicU64,
+    /// The jobs could not be brought in line with the store for a while.
+    pub(super) adrift: AtomicBool,
     /// The store holds more than it may, and nothing in it can go.
     pub(super) overfull: AtomicBool,
     /// Wakes the reconciler before its period is over.
@@ -56,6 +58,7 @@ impl Floor {
             memory,
             turns: Notify::new(),
             panics: AtomicU64::new(0),
+            adrift: AtomicBool::new(false),
             overfull: AtomicBool::new(false),
             reconcile: Notify::new(),
             stopping: CancellationToken::new(),

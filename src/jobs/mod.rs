@@ -266,6 +266,9 @@ impl Jobs {
             return Err(StoreError::Closed);
         }
         self.floor.store.ready().await?;
+        if self.floor.adrift.load(Ordering::Relaxed) {
+            return Err(StoreError::Io(std::io::Error::other("the jobs cannot be brought in line with the store")));
+        }
         let Counts { queued, running } = self.floor.store.counts().await?;
         let patience = self.floor.settings.stuck_after;
         let stuck = self.floor.hub.runs().iter().filter(|run| run.is_stuck(patience)).count() as u64;

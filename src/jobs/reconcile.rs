@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,6 +17,9 @@ use crate::store::StoreError;
 /// The period: how long a lost wake-up can go unnoticed.
 const PERIOD: Duration = Duration::from_secs(1);
 
+/// Passes that may fail one after another before the service is not ready.
+const FAILURES_MAX: u64 = 5;
+
 /// Every how many passes it is looked what retention lets go.
 const RETAIN_EVERY: u64 = 4;
 
@@ -24,6 +28,7 @@ pub(super) async fn reconcile(floor: Arc<Floor>) {
     let mut failing = false;
     let mut stuck = HashSet::new();
     let mut passes = 0_u64;
+    let mut failures = 0_u64;
     loop {
         tokio::select! {
             () = floor.stopping.cancelled() => return,
@@ -36,6 +41,8 @@ pub(super) async fn reconcile(floor: Arc<Floor>) {
             passed = retain::pass(&floor).await;
         }
         passes += 1;
+        failures = if matches!(passed, Ok(()) | Err(StoreError::Full)) { 0 } else { failures + 1 };
+        floor.adrift.store(failures >= FAILURES_MAX, Ordering::Relaxed);
         match passed {
             Ok(()) => failing = false,
             Err(error) => {

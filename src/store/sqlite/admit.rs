@@ -9,8 +9,8 @@ use super::blobs::PendingFile;
 use super::claimed::dataset_seal;
 use super::rows::{self, Plain, nanoseconds, whole};
 use super::seal::Seal;
-use super::turns;
 use super::writer::Write;
+use super::{quarantine, turns};
 use crate::fit::{DatasetInfo, Event, EventId, EventKind, FitId, HistoryShape, Labels, Spec, Tenant};
 use crate::store::life::{Documents, KEY_LIFE, Life};
 use crate::store::{Counts, Created, IdempotencyKey, NewFit, StoreError, codec};
@@ -71,7 +71,7 @@ impl Admission {
 pub(super) fn create(write: &mut Write<'_>, new: &Admission, columns: Columns) -> Result<Option<Created>, StoreError> {
     let connection = write.connection;
     if let Some(key) = &new.key
-        && let Some(used) = replay(connection, &new.tenant, key, new.created_at)?
+        && let Some(used) = replay_or_repair(connection, &new.tenant, key, new.created_at)?
     {
         return Ok(Some(used));
     }
@@ -121,6 +121,29 @@ pub(super) fn replay(
         return Ok(Some(Created::KeyReused));
     }
     Ok(rows::load_record(connection, FitId::from_bytes(fit))?.map(Created::Replayed))
+}
+
+/// The same where the key's row or its fit may be damaged: a row that cannot be trusted goes, a fit ends as what it is.
+fn replay_or_repair(
+    connection: &Connection,
+    tenant: &Tenant,
+    key: &IdempotencyKey,
+    now: Timestamp,
+) -> Result<Option<Created>, StoreError> {
+    let what = match replay(connection, tenant, key, now) {
+        Err(error) => error.damaged_record().ok_or(error)?,
+        found => return found,
+    };
+    let named = params![tenant.as_str(), key.key];
+    if what == "idempotency key" {
+        tracing::error!("a stored idempotency key is damaged and is forgotten");
+        connection.prepare_cached("DELETE FROM idempotency WHERE tenant = ?1 AND key = ?2")?.execute(named)?;
+        return Ok(None);
+    }
+    let fit = "SELECT fit FROM idempotency WHERE tenant = ?1 AND key = ?2";
+    let fit: [u8; 16] = connection.prepare_cached(fit)?.query_row(named, |row| row.get(0))?;
+    quarantine::end(connection, FitId::from_bytes(fit), what, now)?;
+    replay(connection, tenant, key, now)
 }
 
 /// The checksum of a key's row.

@@ -26,6 +26,7 @@ pub(crate) fn backup(from: &Path, to: &Path) -> Result<(), StoreError> {
         }
     }
     let source = door::connect(from)?;
+    door::require_current(from, &source)?;
     let draft = Draft::new(to);
     for _ in 0..TRIES {
         draft.clear()?;
@@ -46,7 +47,8 @@ struct Draft {
 
 impl Draft {
     fn new(to: &Path) -> Self {
-        let file = door::beside(to, ".draft");
+        // Of this process alone, in case another makes the same copy.
+        let file = door::beside(to, &format!(".draft-{}", std::process::id()));
         Self { directory: door::beside(&file, ".d"), file }
     }
 

@@ -29,13 +29,12 @@ pub(crate) fn check(path: &Path) -> Result<Findings, StoreError> {
     let mut suspects = Vec::new();
     {
         let snapshot = connection.unchecked_transaction()?;
-        structure(&snapshot, &mut findings)?;
-        fits(&snapshot, &mut findings)?;
-        histories(&snapshot, &mut findings)?;
-        blobs(&snapshot, &mut findings)?;
-        keys(&snapshot, &mut findings)?;
-        counts(&snapshot, &mut findings)?;
-        datasets(&snapshot, &Blobs::at(path), &mut findings, &mut suspects)?;
+        for (what, look) in PARTS {
+            let looked = look(&snapshot, &mut findings);
+            go_on(what, looked, &mut findings)?;
+        }
+        let looked = datasets(&snapshot, &Blobs::at(path), &mut findings, &mut suspects);
+        go_on("the datasets", looked, &mut findings)?;
         snapshot.finish()?;
     }
     // A file that went with its last fit while it was looked for is no fault.
@@ -46,6 +45,29 @@ pub(crate) fn check(path: &Path) -> Result<Findings, StoreError> {
         }
     }
     Ok(findings)
+}
+
+type Look = fn(&Connection, &mut Findings) -> Result<(), StoreError>;
+
+/// What is looked at, in this order, but for the datasets.
+const PARTS: [(&str, Look); 6] = [
+    ("the file", structure),
+    ("the fits", fits),
+    ("the histories", histories),
+    ("checkpoints and predictors", blobs),
+    ("the idempotency keys", keys),
+    ("the counts", counts),
+];
+
+/// A part that cannot be read to its end is a fault, and the others are looked at all the same.
+fn go_on(what: &str, looked: Result<(), StoreError>, findings: &mut Findings) -> Result<(), StoreError> {
+    match looked {
+        Err(StoreError::Sqlite(error)) => {
+            findings.faults.push(format!("{what} cannot be read to the end: {error}"));
+            Ok(())
+        }
+        looked => looked,
+    }
 }
 
 /// What SQLite itself can tell.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode};
 
-use super::{migrate, schema};
+use super::{migrate, schema, wal};
 use crate::failpoints;
 use crate::store::StoreError;
 
@@ -73,7 +73,10 @@ pub(super) fn prepare(store: &Path) -> Result<(), StoreError> {
 /// Checks a store that has to be there.
 pub(super) fn inspect(store: &Path) -> Result<(), StoreError> {
     match fs::metadata(store) {
-        Ok(about) if about.is_file() => check_header(store, about.len()),
+        Ok(about) if about.is_file() => {
+            check_header(store, about.len())?;
+            wal::inspect(store)
+        }
         Ok(_) => Err(unusable(store, "it is not a file")),
         Err(error) if error.kind() == ErrorKind::NotFound => Err(unusable(store, "there is no such file")),
         Err(error) => Err(error.into()),
@@ -179,6 +182,6 @@ fn check_identity(store: &Path, application: i32, version: i32) -> Result<(), St
     }
 }
 
-fn unusable(store: &Path, reason: &str) -> StoreError {
+pub(super) fn unusable(store: &Path, reason: &str) -> StoreError {
     StoreError::Unusable { path: store.display().to_string(), reason: reason.to_owned() }
 }

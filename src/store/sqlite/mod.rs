@@ -31,6 +31,7 @@ mod door;
 mod migrate;
 mod schema;
 mod seal;
+mod wal;
 
 mod admit;
 mod ballast;
@@ -173,7 +174,11 @@ impl Store for SqliteStore {
         now: Timestamp,
     ) -> Result<Option<Created>, StoreError> {
         let (tenant, key) = (tenant.clone(), key.clone());
-        self.readers.run(move |reader| admit::replay(reader, &tenant, &key, now)).await
+        match self.readers.run(move |reader| admit::replay(reader, &tenant, &key, now)).await {
+            // `create` looks again, and repairs.
+            Err(error) if error.damaged_record().is_some() => Ok(None),
+            found => found,
+        }
     }
 
     async fn fit(&self, tenant: &Tenant, id: FitId) -> Result<Option<FitRecord>, StoreError> {

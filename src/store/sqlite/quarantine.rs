@@ -40,6 +40,9 @@ fn repair_documents(connection: &Connection, plain: &Plain) -> Result<(), StoreE
     replace::<Labels>(connection, "fit", "labels", id, &Labels::new())?;
     replace::<Spec>(connection, "fit", "spec", id, &unknown_spec())?;
     replace::<HistoryShape>(connection, "fit", "shape", id, &HistoryShape::default())?;
+    let missing = "INSERT INTO dataset (id, tenant, sha256, refs, damaged, info) VALUES (?1, ?2, '', 1, 1, x'')
+         ON CONFLICT DO NOTHING";
+    connection.prepare_cached(missing)?.execute(params![plain.dataset.as_bytes(), plain.tenant.as_str()])?;
     replace::<DatasetInfo>(connection, "dataset", "info", plain.dataset.as_bytes(), &unknown_data(plain.dataset))?;
     let outcome = read(connection, "fit", "outcome", id)?;
     let progress = read(connection, "fit", "progress", id)?;

@@ -30,7 +30,7 @@ const PLAIN: &str = "f.version, f.status, f.attempt, f.cancel_requested, f.creat
 pub(super) fn select_records() -> String {
     format!(
         "SELECT {PLAIN}, f.labels, f.spec, f.progress, f.outcome, d.info, f.shape
-         FROM fit f JOIN dataset d ON d.id = f.dataset"
+         FROM fit f LEFT JOIN dataset d ON d.id = f.dataset"
     )
 }
 

@@ -1,10 +1,11 @@
 //! Keeps the store within its bounds: finished fits go, the oldest first, and the file gives back what they leave.
 
+use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::admit;
-use super::rows::{nanoseconds, natural, whole};
+use super::rows::{self, nanoseconds, natural, whole};
 use super::writer::Write;
+use super::{admit, quarantine};
 use crate::fit::FitId;
 use crate::store::{Retention, StoreError, Trimmed};
 
@@ -15,22 +16,21 @@ const PAGES_AT_ONCE: u64 = 1024;
 
 /// Removes finished fits that are too old, or too many for the size.
 pub(super) fn trim(write: &mut Write<'_>, retention: &Retention) -> Result<Trimmed, StoreError> {
-    let mut trimmed = Trimmed::default();
+    let mut trimmed = Trimmed { bytes: bytes(write.connection)?, ..Trimmed::default() };
     let before = nanoseconds(retention.ended_before);
-    for id in oldest(write.connection, before, retention.batch)? {
+    for id in oldest(write.connection, i64::MAX, retention.batch)? {
+        let is_over = retention.bytes_max.is_some_and(|most| trimmed.bytes > most);
+        let Some(ended) = ended(write.connection, id)? else { continue };
+        if ended >= before && !is_over {
+            break;
+        }
         admit::remove(write, id)?;
         trimmed.removed.push(id);
+        if retention.bytes_max.is_some() {
+            trimmed.bytes = bytes(write.connection)?;
+        }
     }
     trimmed.bytes = bytes(write.connection)?;
-    while let Some(bytes_max) = retention.bytes_max
-        && trimmed.bytes > bytes_max
-        && trimmed.removed.len() < retention.batch
-    {
-        let Some(&id) = oldest(write.connection, i64::MAX, 1)?.first() else { break };
-        admit::remove(write, id)?;
-        trimmed.removed.push(id);
-        trimmed.bytes = bytes(write.connection)?;
-    }
     trimmed.more = trimmed.removed.len() >= retention.batch;
     let (pages, _) = pages(write.connection)?;
     trimmed.more |= give_back(write.connection, FREE_PAGES_KEPT.max(pages / 10))?;
@@ -46,6 +46,18 @@ pub(super) fn bytes(connection: &Connection) -> Result<u64, StoreError> {
     let mut found = statement.query([])?;
     let files = found.next()?.map_or(Ok(0), |row| natural(row, 0))?;
     Ok((pages - free) * page_bytes + files)
+}
+
+/// When the fit ended, if its row is as it was written; one that is not ends as damaged now, and stays for its time.
+fn ended(connection: &Connection, id: FitId) -> Result<Option<i64>, StoreError> {
+    match rows::load(connection, id) {
+        Ok(plain) => Ok(plain.and_then(|plain| plain.life.finished_at).map(nanoseconds)),
+        Err(error) => {
+            let what = error.damaged_record().ok_or(error)?;
+            quarantine::end(connection, id, what, Timestamp::now())?;
+            Ok(None)
+        }
+    }
 }
 
 fn oldest(connection: &Connection, before: i64, count: usize) -> Result<Vec<FitId>, StoreError> {

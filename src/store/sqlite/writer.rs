@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::ballast::Ballast;
 use super::blobs::{Blobs, PendingFile};
-use super::trim;
+use super::{trim, turns};
 use crate::failpoints;
 use crate::store::StoreError;
 
@@ -48,6 +48,8 @@ struct Files {
     full: bool,
     /// Whether the disk failed a command.
     failed: bool,
+    /// Whether a command found that an index is not what its table says.
+    misindexed: bool,
 }
 
 /// One command's view of the transaction.
@@ -101,14 +103,17 @@ impl Writer {
         self.hand_over(false, command).await
     }
 
-    /// The same for a command that frees space: on a full disk it is tried once more with the room of the ballast.
+    /// The same for a command that frees space: on a full disk it is tried once more with the room of the ballast, and
+    /// once more too after an index was made anew.
     pub(super) async fn free<T, F>(&self, command: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&mut Write<'_>) -> Result<T, StoreError> + Clone + Send + 'static,
     {
         match self.hand_over(true, command.clone()).await {
-            Err(StoreError::Full) => self.hand_over(true, command).await,
+            Err(error) if matches!(error, StoreError::Full) || is_misindexed(&error) => {
+                self.hand_over(true, command).await
+            }
             outcome => outcome,
         }
     }
@@ -265,6 +270,7 @@ impl Desk {
             return self.give_up(answers);
         }
         failpoints::reach("store.ran");
+        let misindexed = files.misindexed;
         match connection.execute_batch("COMMIT") {
             Ok(()) => {
                 failpoints::reach("store.committed");
@@ -287,6 +293,18 @@ impl Desk {
                 files.kept.into_iter().for_each(PendingFile::keep);
                 self.refuse(answers, &error, files.full);
             }
+        }
+        if misindexed {
+            self.index_again();
+        }
+    }
+
+    /// Makes every index anew from its table, and counts again.
+    fn index_again(&self) {
+        tracing::error!("an index of the store is damaged and is made anew");
+        let made = self.connection.execute_batch("REINDEX").map_err(StoreError::from);
+        if let Err(error) = made.and_then(|()| turns::recount(&self.connection)) {
+            tracing::error!(error = &error as &dyn std::error::Error, "the indexes cannot be made anew");
         }
     }
 
@@ -313,6 +331,13 @@ impl Desk {
         self.broken.send_replace(true);
         answers.into_iter().for_each(|answer| answer(Err(StoreError::Broken)));
     }
+}
+
+/// Whether the error says that an index is not what its table says, as after a bit has flipped in either.
+fn is_misindexed(error: &StoreError) -> bool {
+    /// SQLite's own extended code for that.
+    const CORRUPT_INDEX: i32 = 779;
+    matches!(error, StoreError::Sqlite(rusqlite::Error::SqliteFailure(code, _)) if code.extended_code == CORRUPT_INDEX)
 }
 
 /// Whether the error says that the disk cannot be trusted any more.
@@ -346,6 +371,7 @@ fn in_savepoint<T>(
         Err(error) => {
             files.full |= matches!(error, StoreError::Full);
             files.failed |= is_disk_failure(&error);
+            files.misindexed |= is_misindexed(&error);
             if !connection.is_autocommit() {
                 connection.execute_batch("ROLLBACK TO command; RELEASE command")?;
             }
