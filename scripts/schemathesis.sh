@@ -10,7 +10,8 @@ binary="${CARGO_TARGET_DIR:-target}/debug/fitd"
 log=.work/schemathesis.log
 mkdir -p .work
 
-cargo build --locked
+# The build of the tests, which they need anyway; one for the service alone would compile most of it twice.
+cargo test --locked --no-run
 port="$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')"
 FITD_LISTEN="127.0.0.1:$port" FITD_STORE=memory: FITD_LOG=warn "$binary" >"$log" 2>&1 &
 server=$!

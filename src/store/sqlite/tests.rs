@@ -271,22 +271,20 @@ async fn counts_that_are_off_are_counted_again() {
 
 /// Changes rows behind the back of an index, as a flipped bit does.
 fn behind(path: &Path, index: &str, update: &str) {
-    let hide =
-        "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET type = 'view', sql = 'CREATE VIEW hidden AS SELECT 1'";
     let connection = rusqlite::Connection::open(path).unwrap();
     let definition: (String, i64, String) = connection
         .query_row("SELECT tbl_name, rootpage, sql FROM sqlite_schema WHERE name = ?1", [index], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })
         .unwrap();
-    connection.execute_batch(&format!("{hide} WHERE name = '{index}'; PRAGMA schema_version = 1000;")).unwrap();
+    connection.execute_batch("PRAGMA writable_schema = ON").unwrap();
+    connection.execute("DELETE FROM sqlite_schema WHERE name = ?1", [index]).unwrap();
     drop(connection);
     let connection = rusqlite::Connection::open(path).unwrap();
     connection.execute_batch(update).unwrap();
     connection.execute_batch("PRAGMA writable_schema = ON").unwrap();
-    let show = "UPDATE sqlite_schema SET type = 'index', tbl_name = ?2, rootpage = ?3, sql = ?4 WHERE name = ?1";
+    let show = "INSERT INTO sqlite_schema (type, name, tbl_name, rootpage, sql) VALUES ('index', ?1, ?2, ?3, ?4)";
     connection.execute(show, rusqlite::params![index, definition.0, definition.1, definition.2]).unwrap();
-    connection.execute_batch("PRAGMA schema_version = 1001").unwrap();
 }
 
 #[tokio::test]
