@@ -235,12 +235,13 @@ impl Desk {
         }
     }
 
-    fn is_full(&mut self) {
+    /// A command found the disk full. Whoever is to be answered has been: making room may wait for readers.
+    fn found_full(&mut self) {
         self.ballast.give();
         self.make_room();
     }
 
-    /// Folds the log into the file, as the last thing.
+    /// Folds the log into the file.
     fn fold(&self) -> Result<(), StoreError> {
         if *self.broken.borrow() {
             return Err(StoreError::Broken);
@@ -279,7 +280,7 @@ impl Desk {
                 failpoints::reach("store.answered");
                 files.obsolete.iter().for_each(|file| self.blobs.remove(file));
                 if files.full {
-                    self.is_full();
+                    self.found_full();
                 }
             }
             Err(error) => {
@@ -317,11 +318,11 @@ impl Desk {
             }
             first => {
                 let full = full || matches!(first, StoreError::Full);
-                if full {
-                    self.is_full();
-                }
                 for answer in answers {
                     answer(Err(if full { StoreError::Full } else { again(error) }));
+                }
+                if full {
+                    self.found_full();
                 }
             }
         }
