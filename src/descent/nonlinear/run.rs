@@ -309,6 +309,10 @@ impl Fit<'_> {
             point.found = ledger.entries();
             let Some(end) = end else { return Ok(reason) };
             let Some(optimizer) = curve.optimizer(spec, self.team) else { return Ok(reason) };
+            // Where the value hangs on the last bits of the coordinates, the end of a descent of its own may have none here.
+            if !patient.value(&end.at).is_finite() && !patient.is_cut() {
+                return Ok(reason);
+            }
             let before = (point.here.clone(), point.validation_loss);
             let standing = point.bare();
             // What was found until the time was over counts, but not what is found for nobody.

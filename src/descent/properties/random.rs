@@ -5,6 +5,8 @@ use super::*;
 
 /// Random fits in a run of all tests.
 const FITS: u64 = 1_500;
+/// Fits beyond those that did not end so once.
+const FOUND: [u64; 1] = [51_953];
 
 struct Draw(Noise);
 
@@ -191,7 +193,7 @@ fn random_fits_end_with_numbers_or_a_named_failure() {
     let fits = std::env::var("FITD_RANDOM_FITS").ok().and_then(|count| count.parse().ok()).unwrap_or(FITS);
     let pairs = every_pair();
     let (mut ended, mut refused) = (0, 0);
-    for seed in 0..fits {
+    for seed in (0..fits).chain(FOUND) {
         let mut draw = Draw(Noise::new(seed + 17));
         let (family, model, loss) = draw.of(&pairs).clone();
         let loss = match losses::kind(&loss) {
