@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::door;
+use super::writer::is_disk_failure;
+use crate::store::StoreError;
 
 /// Enough to fold the whole log into the file, which may grow by as much, and for the log of deletions after that.
 const BYTES: usize = 8 << 20;
@@ -21,22 +23,22 @@ pub(super) struct Ballast {
 }
 
 impl Ballast {
-    /// Sets the space aside, if there is any.
-    pub(super) fn take(store: &Path) -> Self {
+    /// Sets the space aside, if there is any. Fails where the disk does.
+    pub(super) fn take(store: &Path) -> Result<Self, StoreError> {
         let mut ballast = Self { path: door::beside(store, ".ballast"), held: false, tried_at: Instant::now() };
-        ballast.fill();
-        ballast
+        ballast.fill()?;
+        Ok(ballast)
     }
 
-    /// Whether the space is set aside, which is tried again from time to time.
-    pub(super) fn is_held(&mut self) -> bool {
+    /// Whether the space is set aside, which is tried again from time to time. Fails where the disk does.
+    pub(super) fn is_held(&mut self) -> Result<bool, StoreError> {
         if !self.held && self.tried_at.elapsed() >= RETRY {
-            self.fill();
+            self.fill()?;
             if self.held {
                 tracing::info!("there is space again; the store takes writes");
             }
         }
-        self.held
+        Ok(self.held)
     }
 
     /// Gives the space back.
@@ -48,12 +50,14 @@ impl Ballast {
         self.empty();
     }
 
-    fn fill(&mut self) {
+    fn fill(&mut self) -> Result<(), StoreError> {
         self.tried_at = Instant::now();
-        self.held = self.write().is_ok();
+        let written = self.write().map_err(StoreError::from);
+        self.held = written.is_ok();
         if !self.held {
             self.empty();
         }
+        written.or_else(|error| if is_disk_failure(&error) { Err(error) } else { Ok(()) })
     }
 
     /// Writes what is missing of it. A file of the right length is full: a shorter one is what a failed write left.

@@ -87,7 +87,7 @@ impl SqliteStore {
             .query_map([], |row| row.get(0))?
             .collect::<Result<HashSet<String>, _>>()?;
         let blobs = Blobs::open(path, &referenced)?;
-        let ballast = Ballast::take(path);
+        let ballast = Ballast::take(path)?;
         failpoints::reach("open.swept");
         let readers = (0..READERS).map(|_| door::connect(path)).collect::<Result<_, _>>()?;
         let readers = Readers::start(readers)?;

@@ -199,7 +199,14 @@ impl Desk {
     }
 
     fn run(&mut self, commands: Vec<Command>) {
-        let is_full = !self.ballast.is_held();
+        let is_full = match self.ballast.is_held() {
+            Ok(is_held) => !is_held,
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "the store's disk failed its spare space");
+                self.give_up(Vec::new());
+                false
+            }
+        };
         let mut works = Vec::with_capacity(commands.len());
         for command in commands {
             if is_full && !command.frees {
