@@ -35,10 +35,15 @@ impl Blobs {
         Self { directory: door::beside(store, ".d") }
     }
 
-    /// The files of the store at `store`; those that are not `referenced` are removed.
+    /// The files of the store at `store`; those that are not `referenced` are removed. Refused where there are some that
+    /// are, but not the directory: a store that was copied without it would fail fit after fit.
     pub(super) fn open(store: &Path, referenced: &HashSet<String>) -> Result<Self, StoreError> {
         let blobs = Self::at(store);
         if !blobs.directory.is_dir() {
+            if !referenced.is_empty() {
+                let reason = format!("it has large datasets, but {} is missing", blobs.directory.display());
+                return Err(door::unusable(store, &reason));
+            }
             fs::create_dir(&blobs.directory)?;
             door::sync_directory(door::directory_of(store))?;
         }
