@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use super::door;
+use super::{door, schema};
 use crate::store::StoreError;
 
 /// Snapshots that are tried while the store's data files come and go.
@@ -66,6 +66,7 @@ impl Draft {
     fn copy_files(&self, source: &Path) -> Result<bool, StoreError> {
         fs::create_dir(&self.directory)?;
         let snapshot = Connection::open(&self.file)?;
+        schema::keep_log(&snapshot)?;
         let mut statement = snapshot.prepare("SELECT file FROM dataset WHERE file IS NOT NULL")?;
         let names: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
         for name in names {

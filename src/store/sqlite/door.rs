@@ -93,8 +93,9 @@ pub(super) fn require_current(store: &Path, connection: &Connection) -> Result<(
     Err(unusable(store, &reason))
 }
 
-/// Makes durable what a killed process had written to the log, but not synced: it is read from now on, and what a client
-/// was told of it must survive a power cut, though nothing is written in between.
+/// Makes the log and its name durable. What a killed process had written to it, but not synced, is read from now on, and
+/// what a client was told of it must survive a power cut, though nothing is written in between. And SQLite does not tell
+/// of a directory that cannot be synced after the log was made.
 pub(super) fn sync_log(store: &Path) -> Result<(), StoreError> {
     match File::open(beside(store, "-wal")) {
         Ok(log) => log.sync_all()?,
@@ -130,7 +131,7 @@ fn create(store: &Path) -> Result<(), StoreError> {
         return Err(unusable(store, "the file is missing, but what belongs to it is still there"));
     }
     let draft = beside(store, ".new");
-    for leftover in [draft.clone(), beside(&draft, "-journal")] {
+    for leftover in [draft.clone(), beside(&draft, "-journal"), beside(&draft, "-wal"), beside(&draft, "-shm")] {
         match fs::remove_file(leftover) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
             _ => {}

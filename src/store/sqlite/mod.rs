@@ -59,10 +59,11 @@ pub(crate) use check::check;
 
 const READERS: usize = 2;
 
-/// See the module. The fields end in this order: threads first, the lock last.
+/// See the module. The fields end in this order: the lock last, and before it the writer, whose connection then folds the
+/// log into the file; of two that are closed at the same moment, neither does.
 pub(crate) struct SqliteStore {
-    writer: Writer,
     readers: Readers,
+    writer: Writer,
     blobs: Blobs,
     _lock: Lock,
 }
@@ -78,8 +79,8 @@ impl SqliteStore {
         let lock = Lock::take(path)?;
         failpoints::reach("open.locked");
         door::prepare(path)?;
-        door::sync_log(path)?;
         let connection = door::connect(path)?;
+        door::sync_log(path)?;
         migrate::migrate(path, &connection)?;
         turns::recount(&connection)?;
         let referenced = connection

@@ -17,12 +17,24 @@ pub(super) fn create(connection: &Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     let identity = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};");
     connection.execute_batch(&format!("BEGIN; {TABLES} {ADDED_IN_4} {identity} COMMIT;"))?;
-    Ok(())
+    keep_log(connection)
+}
+
+/// Has changes written to a log first. SQLite only answers which way it goes on, also where a disk that failed kept it from
+/// changing the way, so the answer has to be looked at.
+pub(super) fn keep_log(connection: &Connection) -> Result<(), StoreError> {
+    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode == "wal" {
+        return Ok(());
+    }
+    Err(StoreError::Io(std::io::Error::other(format!(
+        "a log is to be kept, but SQLite answers {mode:?}: did a write fail?"
+    ))))
 }
 
 /// What every connection is set to. FULL, because an acknowledged write must survive a power cut.
 pub(super) fn settle(connection: &Connection) -> Result<(), StoreError> {
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    keep_log(connection)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;

@@ -218,6 +218,7 @@ async fn a_look_at_everything_finds_every_kind_of_damage() {
     let beat = Heartbeat { checkpoint: Some(checkpoint(2)), history: Some(block), ..beat_of(&claim, 2) };
     store.heartbeat(beat).await.unwrap();
     drop(store);
+    assert!(!door::beside(&path, "-wal").exists(), "the last connection folds the log into the file");
     let whole = fs::read(&path).unwrap();
     for damage in [
         "UPDATE checkpoint SET state = x'00'",
@@ -244,6 +245,25 @@ async fn a_look_at_everything_finds_every_kind_of_damage() {
     fs::remove_file(&data_files(&path)[0]).unwrap();
     let faults = crate::store::check(&path).unwrap().faults;
     assert!(faults.len() == 1 && faults[0].contains(&large.dataset.id.to_string()), "{faults:?}");
+}
+
+#[tokio::test]
+async fn a_store_without_its_directory_of_datasets_is_refused_where_it_needs_one() {
+    let (_directory, path) = place();
+    let store = open(&path).await.unwrap();
+    let large = created(&store, sized(1, 40_000)).await;
+    drop(store);
+    let (datasets, elsewhere) = (door::beside(&path, ".d"), door::beside(&path, ".elsewhere"));
+    fs::rename(&datasets, &elsewhere).unwrap();
+    assert!(matches!(open(&path).await, Err(StoreError::Unusable { .. })));
+    assert!(!datasets.exists());
+    fs::rename(&elsewhere, &datasets).unwrap();
+    let store = open(&path).await.unwrap();
+    assert_eq!(claimed(&store, 1).await.dataset.rows(), 40_000);
+    assert!(store.delete(&large.tenant, large.id).await.unwrap());
+    drop(store);
+    fs::remove_dir(&datasets).unwrap();
+    open(&path).await.unwrap();
 }
 
 #[tokio::test]
