@@ -2,7 +2,8 @@
 //! "no space left" and once with an input/output error. `FITD_WRITE_FAULTS` says at how many of these points.
 //!
 //! A full disk is refused and lived with. An error of a write or a sync is not: what is on the disk is then unknown, so
-//! the process ends, and the next one starts from what is.
+//! the process ends, and the next one starts from what is. SQLite does not tell of a directory that cannot be synced, so
+//! that the process may live on; what was told has to be there all the same.
 
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -27,10 +28,9 @@ pub(crate) const EXIT_IO: i32 = 74;
 pub(crate) const SOON: Duration = Duration::from_secs(1);
 /// How soon fits are taken again when there is space.
 pub(crate) const RECOVERY: Duration = Duration::from_secs(5);
-const TOLD_MAX: usize = 20;
 
 /// What a full disk refuses. It can always give space back, and what a sync that fails says is something else.
-const NEEDS_SPACE: i64 = kind::ALL & !(kind::SYNC | kind::REMOVE);
+const NEEDS_SPACE: i64 = kind::ALL & !(kind::SYNC | kind::NAMES | kind::REMOVE);
 
 /// One call of the script, and how it fails.
 #[derive(Clone, Copy, Debug)]
@@ -65,8 +65,10 @@ async fn try_point(point: Point) -> (Point, Verdict) {
             }
             let alive = service.ended().is_none();
             let status = service.terminate().await;
-            // A fault on the way out leaves everything in the log, so nothing has to be said about it.
-            if alive && failure.is_some() && !status.success() {
+            // A fault on the way out leaves everything in the log, so nothing has to be said about it. What an error of
+            // a call that is neither a write nor a sync means is the store's to say, and the end may still be under way.
+            let may_end = point.errno == EIO && is_io(status);
+            if alive && failure.is_some() && !status.success() && !may_end {
                 wrong.push(format!("it had lived on, but ended with {status}"));
             }
         }
@@ -159,12 +161,30 @@ async fn a_write_that_fails_once_costs_nothing_that_was_told() {
     let wanted = usize::try_from(number("FITD_WRITE_FAULTS", POINTS_DEFAULT)).unwrap().clamp(1, all.len());
     // Spread evenly; an odd step, so that both errors have their turn.
     let chosen: Vec<Point> = (0..wanted).map(|place| all[place * all.len() / wanted]).collect();
-    let tried: Vec<_> = stream::iter(chosen).map(try_point).buffer_unordered(AT_ONCE).collect().await;
-    let reached = tried.iter().filter(|(_, verdict)| verdict.is_some()).count();
-    let violations: Vec<&String> = tried.iter().filter_map(|(_, verdict)| verdict.as_ref()).flatten().collect();
-    println!("the script makes {calls} calls; {} points tried", tried.len());
-    println!("figure: write-fault points / violations | {reached} / {}", violations.len());
-    let told: Vec<_> = violations.iter().take(TOLD_MAX).map(|violation| violation.as_str()).collect();
-    assert!(violations.is_empty(), "{}", told.join("\n"));
+    let (reached, violations) = tried(chosen).await;
+    println!("the script makes {calls} calls; {wanted} points tried");
+    println!("figure: write-fault points / violations | {reached} / {violations}");
+    assert_eq!(violations, 0, "violations, told above");
     assert!(reached * 2 >= wanted, "most of the points were not reached");
+}
+
+/// The calls of a start are few, and what follows is built on them, so each one has its turn in every run.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_of_which_a_call_fails_ends_or_has_made_a_whole_store() {
+    let place = Place::new();
+    let service = place.serve().await;
+    let calls = place.control.calls();
+    assert!(service.terminate().await.success());
+    let (reached, violations) = tried((0..calls).map(|call| Point { call, errno: EIO }).collect()).await;
+    println!("figure: write-fault points of a start / violations | {reached} / {violations}");
+    assert_eq!(violations, 0, "violations, told above");
+    assert!(reached as i64 * 10 >= calls * 9, "{reached} of {calls} calls failed");
+}
+
+/// How many of these points were reached, and how much was wrong, which is told.
+async fn tried(points: Vec<Point>) -> (usize, usize) {
+    let tried: Vec<_> = stream::iter(points).map(try_point).buffer_unordered(AT_ONCE).collect().await;
+    let reached: Vec<&Vec<String>> = tried.iter().filter_map(|(_, verdict)| verdict.as_ref()).collect();
+    reached.iter().copied().flatten().for_each(|violation| println!("{violation}"));
+    (reached.len(), reached.iter().copied().flatten().count())
 }

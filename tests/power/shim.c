@@ -38,7 +38,17 @@
 _Static_assert(sizeof(long) == 8, "offsets are passed in one register");
 
 /* What a call is, as bits of `fail_kinds`. */
-enum { CREATE = 1, WRITE = 2, RESIZE = 4, SYNC = 8, RENAME = 16, REMOVE = 32, DIRECTORY = 64, SHARED = 128 };
+enum {
+    CREATE = 1,
+    WRITE = 2,
+    RESIZE = 4,
+    SYNC = 8,
+    RENAME = 16,
+    REMOVE = 32,
+    DIRECTORY = 64, /* is made */
+    SHARED = 128,
+    NAMES = 256, /* of a directory, synced */
+};
 
 /* The file that the test steers by; the test knows this layout. */
 struct control {
@@ -156,6 +166,11 @@ static int fails(int kind) {
 }
 
 static int kind_of(int fd, int kind) { return ours[fd] & SHARED_MEMORY ? SHARED : kind; }
+
+static int is_directory(int fd) {
+    struct stat about;
+    return !fstat(fd, &about) && S_ISDIR(about.st_mode);
+}
 
 static int64_t size_of(int fd) {
     struct stat about;
@@ -318,7 +333,7 @@ static int make_durable(int fd, long call) {
         return (int)syscall(call, fd);
     pthread_mutex_lock(&lock);
     int64_t number = ++syncs;
-    int failing = fails(SYNC), error = errno;
+    int failing = fails(is_directory(fd) ? NAMES : SYNC), error = errno;
     note(failing ? SYNC_FAILED : SYNCING, fd, number, NULL, 0);
     pthread_mutex_unlock(&lock);
     if (failing) {

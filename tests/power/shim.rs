@@ -15,7 +15,9 @@ pub(crate) mod kind {
     pub(crate) const WRITE: i64 = 2;
     pub(crate) const SYNC: i64 = 8;
     pub(crate) const REMOVE: i64 = 32;
-    pub(crate) const ALL: i64 = 255;
+    /// The sync of a directory.
+    pub(crate) const NAMES: i64 = 256;
+    pub(crate) const ALL: i64 = 511;
 }
 
 pub(crate) const EIO: i64 = 5;
