@@ -20,16 +20,19 @@ pub(super) fn create(connection: &Connection) -> Result<(), StoreError> {
     keep_log(connection)
 }
 
-/// Has changes written to a log first. SQLite only answers which way it goes on, also where a disk that failed kept it from
-/// changing the way, so the answer has to be looked at.
+/// Has changes written to a log first. SQLite answers in which way it goes on before it has stored that, and where it cannot
+/// change the way it says so in the answer alone: both have to be looked at.
 pub(super) fn keep_log(connection: &Connection) -> Result<(), StoreError> {
-    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    let mut statement = connection.prepare("PRAGMA journal_mode = WAL")?;
+    let mut answers = statement.query([])?;
+    let mut mode = String::new();
+    while let Some(answer) = answers.next()? {
+        mode = answer.get(0)?;
+    }
     if mode == "wal" {
         return Ok(());
     }
-    Err(StoreError::Io(std::io::Error::other(format!(
-        "a log is to be kept, but SQLite answers {mode:?}: did a write fail?"
-    ))))
+    Err(StoreError::Io(std::io::Error::other(format!("a log is to be kept, but SQLite answers {mode:?}"))))
 }
 
 /// What every connection is set to. FULL, because an acknowledged write must survive a power cut.
