@@ -31,8 +31,11 @@ pub(crate) fn without_lease(store: &Path) -> rusqlite::Result<u64> {
     open(store)?.query_row(query, [now], |row| row.get::<_, i64>(0)).map(|count| count as u64)
 }
 
-/// How far the unfinished fits are as the store knows it: seconds of computing, and the iteration.
-pub(crate) fn standings(store: &Path) -> rusqlite::Result<BTreeMap<String, (f64, u64)>> {
+/// How far fits are, by id: seconds of computing, and the iteration.
+pub(crate) type Standings = BTreeMap<String, (f64, u64)>;
+
+/// How far the unfinished fits are as the store knows it.
+pub(crate) fn standings(store: &Path) -> rusqlite::Result<Standings> {
     let connection = open(store)?;
     let mut statement = connection.prepare("SELECT id, progress FROM fit WHERE status IN ('queued', 'running')")?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, Option<Vec<u8>>>(1)?)))?;

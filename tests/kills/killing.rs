@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use serde_json::Value;
@@ -42,8 +42,6 @@ struct Measured {
     lost: Vec<f64>,
     /// Seconds of computing that running fits had done just before the kill, by fit.
     before: BTreeMap<String, f64>,
-    /// Seconds of computing and the iteration that unfinished fits had when this life began.
-    begun: BTreeMap<String, (f64, u64)>,
 }
 
 struct Loop {
@@ -100,7 +98,7 @@ impl Loop {
         if let Ok(stored) = inside::standings(&self.place.store()) {
             let lost = self.measured.before.iter().filter_map(|(id, before)| Some(before - stored.get(id)?.0));
             self.measured.lost.extend(lost.filter(|lost| *lost > 0.0));
-            self.measured.begun = stored;
+            *self.load.begun.lock().unwrap() = Arc::new(stored);
         }
         self.measured.before.clear();
         if let Ok(count @ 1..) = inside::without_lease(&self.place.store()) {
@@ -110,6 +108,7 @@ impl Loop {
 
     /// Where the running fits stand just before the kill.
     fn stand(&mut self, running: &[Value]) {
+        let begun = self.load.begun();
         for fit in running {
             let (id, progress) = (text(fit, "/id"), &fit["progress"]);
             let (Some(seconds), Some(iteration)) =
@@ -117,9 +116,7 @@ impl Loop {
             else {
                 continue;
             };
-            // Asked to stop between two epochs, a fit shows where it was and goes on from what its last heartbeat kept.
-            let has_batches = fit["spec"]["optimizer"]["batch_size"].is_number();
-            let begun = self.measured.begun.get(&id).filter(|(_, begun)| *begun > iteration && !has_batches);
+            let begun = begun.get(&id).filter(|(_, begun)| *begun > iteration && !self.load.has_batches(&id));
             if let Some((_, begun)) = begun {
                 let breach = format!("{id} was at iteration {begun} before the kill and is at {iteration} after it");
                 self.load.ledger.breach(breach);
@@ -197,7 +194,13 @@ async fn nothing_is_lost_and_no_bit_changes_however_often_the_service_is_killed(
     let place = place();
     let ledger = Ledger::open(&place.file("ledger.jsonl"));
     let (announce, whereabouts) = watch::channel(Whereabouts::default());
-    let load = Arc::new(Load { ledger, bodies: bodies::all(), whereabouts, numbers: AtomicU64::new(0) });
+    let load = Arc::new(Load {
+        ledger,
+        bodies: bodies::all(),
+        whereabouts,
+        numbers: AtomicU64::new(0),
+        begun: Mutex::default(),
+    });
     let mut course = Course::new(dice.fork(u64::MAX / 2), !place.store().exists());
     let mut clients = JoinSet::new();
     (0..PATRONS).for_each(|number| drop(clients.spawn(Patron::new(&load, &dice, number).live())));

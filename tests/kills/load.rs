@@ -1,8 +1,8 @@
 //! The clients of the kill loop: they post, cancel, delete and read without regard to what happens to the service, and
 //! write down every answer before they go on.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use crate::bodies::{Body, Size};
 use crate::client::{Answer, Client, Gone, digest, is_terminal, text};
 use crate::dice::Dice;
+use crate::inside::Standings;
 use crate::ledger::{Entry, Ledger};
 
 /// How long a client waits before it asks for something else.
@@ -37,6 +38,8 @@ pub(crate) struct Load {
     pub(crate) bodies: Vec<Body>,
     pub(crate) whereabouts: watch::Receiver<Whereabouts>,
     pub(crate) numbers: AtomicU64,
+    /// How far the unfinished fits were when this life of the service began.
+    pub(crate) begun: Mutex<Arc<Standings>>,
 }
 
 impl Load {
@@ -46,6 +49,17 @@ impl Load {
         let is_other = |at: &Whereabouts| at.is_over || (at.client.is_some() && Some(at.life) != life);
         let at = whereabouts.wait_for(is_other).await.ok()?.clone();
         if at.is_over { None } else { Some((at.life, at.client?)) }
+    }
+
+    /// How far the unfinished fits were when this life of the service began.
+    pub(crate) fn begun(&self) -> Arc<Standings> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asked to stop between two epochs, a fit shows where it was and goes on from what its last heartbeat kept.
+    pub(crate) fn has_batches(&self, id: &str) -> bool {
+        let name = self.ledger.with(|book| book.fits.get(id).map(|known| known.body.clone()));
+        name.is_none_or(|name| self.body(&name).text.contains("\"batch_size\""))
     }
 
     fn body(&self, name: &str) -> &Body {

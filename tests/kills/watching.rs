@@ -73,6 +73,7 @@ impl Follower {
     }
 
     async fn follow(&self, client: &Client, id: &str) -> Result<Left, Gone> {
+        let begun = self.load.begun();
         let after = self.load.ledger.with(|book| book.fits.get(id).and_then(|known| known.last_event));
         let mut events = match client.events(id, after).await? {
             Ok(events) => events,
@@ -84,7 +85,14 @@ impl Follower {
                 return Ok(Left::Ended);
             }
         };
+        // What a fit had come to in a life is where it goes on in the next.
+        let begun = begun.get(id).filter(|_| !self.load.has_batches(id)).map_or(0, |(_, iteration)| *iteration);
         while let Some(event) = events.next().await {
+            if let ("progress", Some(iteration)) = (event.kind.as_str(), event.data["iteration"].as_u64())
+                && iteration < begun
+            {
+                self.load.ledger.breach(format!("{id} was at iteration {begun}, and begins again at {iteration}"));
+            }
             self.load.ledger.write(Entry::Seen { id: id.to_owned(), event: event.id, kind: event.kind.clone() });
             if ["succeeded", "failed", "cancelled"].contains(&event.kind.as_str()) {
                 self.load.saw(id, &event.data);
