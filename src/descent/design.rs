@@ -9,7 +9,7 @@ use super::lanes::Lanes;
 use super::models::{self, Basis, Response, family};
 use super::outcome::Label;
 use super::registry::Choice;
-use super::tree::{gather, sum_in_tree};
+use super::tree::{gather, sum_in_tree, sum_of};
 use super::triangle::Triangle;
 use super::{Dataset, SpecError, Team, Weights};
 
@@ -167,11 +167,12 @@ impl Design {
 
     /// (1/W) Σ w y², on the target as given.
     pub(super) fn mean_square_target(&self) -> f64 {
-        let squares: Vec<f64> = match &self.weights {
-            Some(weights) => self.target.iter().zip(weights.iter()).map(|(y, w)| w * y * y).collect(),
-            None => self.target.iter().map(|y| y * y).collect(),
+        let (rows, target) = (0..self.rows(), &self.target);
+        let sum = match &self.weights {
+            Some(weights) => sum_of(rows, &|row| weights[row] * target[row] * target[row]),
+            None => sum_of(rows, &|row| target[row] * target[row]),
         };
-        sum_in_tree(&squares) / self.weight_sum
+        sum / self.weight_sum
     }
 
     /// The first row whose prediction or target makes the squared error overflow.

@@ -136,6 +136,7 @@ fn run_on(
             let checkpoint = resumable(&mut point, reason);
             let best_iteration =
                 settle(&mut point, reason, &[objective.as_ref(), problem.objective(&unhurried).as_ref()]);
+            point.optimizer.rest();
             let ended = Ended {
                 reason,
                 step: &point,

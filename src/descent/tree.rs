@@ -1,5 +1,7 @@
 //! Sums over rows in a tree that depends on the rows alone, so that the bits do not depend on how many threads took part.
 
+use std::ops::Range;
+
 use std::sync::{Mutex, PoisonError};
 
 use super::Team;
@@ -42,9 +44,14 @@ pub(super) fn gather<T: Send>(
 
 /// Pairwise summation (Higham 1993) with fixed leaves.
 pub(super) fn sum_in_tree(values: &[f64]) -> f64 {
-    if values.len() <= 128 {
-        return values.iter().sum();
+    sum_of(0..values.len(), &|at| values[at])
+}
+
+/// The same of what `value` gives for each place, without room for it.
+pub(super) fn sum_of(places: Range<usize>, value: &impl Fn(usize) -> f64) -> f64 {
+    if places.len() <= 128 {
+        return places.map(value).sum();
     }
-    let (left, right) = values.split_at((values.len() / 2).next_multiple_of(64));
-    sum_in_tree(left) + sum_in_tree(right)
+    let middle = places.start + (places.len() / 2).next_multiple_of(64);
+    sum_of(places.start..middle, value) + sum_of(middle..places.end, value)
 }

@@ -36,17 +36,19 @@ pub(super) fn judged(
     }
     let weight: f64 = found.iter().map(|fold| fold.weight).sum();
     let plain = found.iter().map(|fold| fold.loss).sum::<f64>() / folds as f64;
-    let squares: f64 = found.iter().map(|fold| (fold.loss - plain).powi(2)).sum();
+    let loss = found.iter().map(|fold| fold.weight * fold.loss).sum::<f64>() / weight;
+    let losses: Vec<f64> = found.into_iter().map(|fold| fold.loss).collect();
+    let squares: f64 = losses.iter().map(|loss| (loss - plain).powi(2)).sum();
     let weights = spec.weights.as_ref().map(|weights| weights.kind);
     let observations = observations_of(weights, &null.design);
     let counted = Counted { observations, determined: 0.0, freedom: observations, weights };
     Some(ValidationReport {
         rows: data.rows() as u64,
-        loss: found.iter().map(|fold| fold.weight * fold.loss).sum::<f64>() / weight,
+        loss,
         loss_standard_deviation: Some((squares / (folds as f64 - 1.0)).sqrt()).filter(|value| value.is_finite()),
         best_iteration: None,
         metrics: of_predictions(null, &null.design, &predictions, None, &counted, team).without_criteria(),
-        folds: found.iter().map(|fold| fold.loss).collect(),
+        folds: losses,
     })
 }
 

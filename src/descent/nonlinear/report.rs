@@ -110,6 +110,8 @@ fn whole(
         let found = estimates(&tangent.spec, &tangent.problem, &counted, &vec![0.0; free.len()], &free, &told);
         told_of(found, &mut warnings)
     });
+    // The tangent is as large as all data, and what follows has passes of its own.
+    let basis = tangent.map_or_else(Vec::new, |tangent| tangent.problem.design.basis.vectors());
     let judged = judge.and_then(|judge| judged(spec, curve, judge, &uniforms, finished.best_iteration, &told, how));
     let mean_square = (curve.shape == Shape::Quadratic).then_some(point.here.evaluation.loss);
     let squares = of_predictions(&null, &null.design, &predictions, mean_square, &counted, &told);
@@ -146,7 +148,6 @@ fn whole(
         return None;
     }
     let validation = judgement(spec, validation, &mut warnings);
-    let basis = tangent.map_or_else(Vec::new, |tangent| tangent.problem.design.basis.vectors());
     let known = known(spec, curve, finished, &uniforms);
     Some(Outcome::Stopped(Box::new(Report {
         stop_reason: reason,

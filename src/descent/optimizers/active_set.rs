@@ -90,6 +90,11 @@ impl Optimizer for Running {
         }
     }
 
+    fn rest(&mut self) {
+        self.stored = self.state();
+        self.vertex = None;
+    }
+
     fn state(&self) -> Vec<(String, Vec<f64>)> {
         self.vertex.as_ref().map_or_else(|| self.stored.clone(), Vertex::state)
     }

@@ -126,6 +126,8 @@ pub(super) trait Optimizer {
     fn learning_rate(&self) -> Option<f64> {
         None
     }
+    /// Lets go of what no more than further steps need; its state stays.
+    fn rest(&mut self) {}
     /// Its whole state.
     fn state(&self) -> Vec<(String, Vec<f64>)>;
     /// Takes over a state. False if it is not one of its own.

@@ -42,7 +42,8 @@ pub(super) fn judged(
     let weight: f64 = found.iter().map(|fold| fold.weight).sum();
     let loss = found.iter().map(|fold| fold.weight * fold.loss).sum::<f64>() / weight;
     let plain = found.iter().map(|fold| fold.loss).sum::<f64>() / folds as f64;
-    let squares: f64 = found.iter().map(|fold| (fold.loss - plain).powi(2)).sum();
+    let losses: Vec<f64> = found.into_iter().map(|fold| fold.loss).collect();
+    let squares: f64 = losses.iter().map(|loss| (loss - plain).powi(2)).sum();
     let weights = spec.weights.as_ref().map(|weights| weights.kind);
     let observations = super::observations_of(weights, &whole.design);
     let counted = Counted { observations, determined: 0.0, freedom: observations, weights };
@@ -52,7 +53,7 @@ pub(super) fn judged(
         loss_standard_deviation: Some((squares / (folds as f64 - 1.0)).sqrt()).filter(|value| value.is_finite()),
         best_iteration: None,
         metrics: of_predictions(whole, &whole.design, &eta, None, &counted, team).without_criteria(),
-        folds: found.iter().map(|fold| fold.loss).collect(),
+        folds: losses,
     })
 }
 
@@ -60,8 +61,9 @@ fn one(spec: &Spec, data: &Dataset, fold: usize, how: (Lanes, Representation), t
     let split = &spec.validation.as_ref()?.split;
     let Parts { training: chosen, judging: rows } = parts(split, data.rows(), fold);
     let part = |rows: &[usize]| data.subset_unless(rows, &|| team.gives_up());
-    let (training, judging) = (part(&chosen)?, part(&rows)?);
+    let training = part(&chosen)?;
     drop(chosen);
+    let judging = part(&rows)?;
     let quiet = Quiet(team);
     let problem = Problem::new(&training, spec, &quiet, how).ok()?;
     let mut first = problem.coordinates(&start::internal(&spec.start, spec.seed, &training, spec, &problem));
