@@ -22,14 +22,18 @@ const CHUNK_ROWS: f64 = 16.0 * BLOCK_ROWS;
 const FOLD_ROWS_MIN: f64 = 64.0 * BLOCK_ROWS;
 const GRAM_CHUNKS_MAX: f64 = 16.0;
 /// Rows up to which an order needs no room beside itself.
-pub(super) const SORTED_AT_ONCE: f64 = 32_768.0;
+const SORTED_AT_ONCE: f64 = 32_768.0;
 /// Vectors of coefficients that a descent and its report hold, about, and bytes of each coefficient's names.
 const VECTORS: f64 = 30.0;
 const NAME_BYTES: f64 = 250.0;
 /// Above this size, lines times the square of the unknowns, no linear program is made.
 const PROGRAM_MAX: f64 = 2e8;
 /// Numbers a line beside its coefficients that a step over kinked lines holds: its ends and slopes, residuals and more.
-const LINE_VECTORS: f64 = 13.0;
+const LINE_VECTORS: f64 = 9.0;
+/// The same of a linear program.
+const PROGRAM_VECTORS: f64 = 13.0;
+/// Vectors of coefficients that a fold holds.
+const FOLD_VECTORS: f64 = 16.0;
 
 /// The bytes of the data itself.
 pub(super) fn of_data(data: &Dataset) -> f64 {
@@ -270,10 +274,12 @@ impl<'a> Linear<'a> {
         largest([lengths, self.form(), pass, own])
     }
 
-    /// The rows as lines, and a step to their minimum.
+    /// The rows as lines: reading them, and a step to their minimum.
     fn lines(&self, n: f64) -> f64 {
         let kinks = if self.spec.penalty.l1 > 0.0 { self.p } else { 0.0 } + 2.0 * self.spec.bounds.len() as f64;
-        LINE_VECTORS.mul_add(WORD * (n + kinks), WORD * (n + kinks) * self.p) + 4.0 * square(self.p)
+        let lines = WORD * (n + kinks);
+        let read = 3.0 * lines + 2.0 * square(self.p) + self.scratch(n, 1.0) + 3.0 * WORD * n.min(BLOCK_ROWS);
+        lines * self.p + read.max(LINE_VECTORS * lines + 4.0 * square(self.p))
     }
 
     /// Whether directions without an optimum are looked for.
@@ -289,7 +295,7 @@ impl<'a> Linear<'a> {
         if lines * width * width > PROGRAM_MAX {
             return 0.0;
         }
-        WORD * lines * (width + LINE_VECTORS) + 4.0 * square(width)
+        WORD * lines * (width + PROGRAM_VECTORS) + 4.0 * square(width)
     }
 
     /// Telling what was found.
@@ -355,7 +361,9 @@ impl<'a> Linear<'a> {
     fn folding(&self, n: f64, folds: f64, beside: f64) -> f64 {
         let part = n / folds;
         let training = n - part;
-        let copies = self.row_bytes * n + WORD * part;
+        // First the training rows with the list of them, then the judging ones too; the lists of those stay.
+        let chosen = self.row_bytes * training + WORD * training;
+        let copies = self.row_bytes * n;
         let held = self.held(training) + self.objective();
         let again = if self.spec.restarts.is_some_and(|restarts| restarts.count > 1) { self.objective() } else { 0.0 };
         let phases = [
@@ -363,7 +371,9 @@ impl<'a> Linear<'a> {
             held + again + self.stepping(training, 1.0),
             held + self.judging(part, 1.0).max(self.judge(part) + WORD * part * self.k + self.scratch(part, 1.0)),
         ];
-        let one = copies + self.order(training) + self.vectors() - BESIDE + ASIDE + largest(phases);
-        beside.min(folds) * one + WORD * n * (1.0 + self.k)
+        let fitting = copies + self.order(training) + largest(phases);
+        let one = chosen.max(fitting) + FOLD_VECTORS * WORD * self.total + ASIDE;
+        // What the folds leave, and in the end their predictions in one.
+        (beside.min(folds) * one).max(WORD * n * self.k) + WORD * n * (1.0 + self.k)
     }
 }

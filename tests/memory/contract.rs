@@ -1,12 +1,13 @@
 //! The contract of the estimate: never below the peak, and at most 1.5 times above it.
 //!
 //! Below 1 MiB a ratio says little: there it may be above by 256 KiB more. A fit that fails ends before the phases that it
-//! was counted for, so it is held against the lower bound alone. Two phases are counted because some data need them, and
-//! take nothing where the rows do not: the linear program that decides whether classes can be separated, and the equations
-//! of the coefficients that an l1 penalty or a range does not hold. Where one of them makes the estimate too large for the
-//! fit at hand, the same fit without it has to satisfy both bounds, and is counted.
+//! was counted for, so it is held against the lower bound alone. Three phases are counted because some data need them, and
+//! take nothing where the rows do not: the linear program that decides whether classes can be separated, the equations of
+//! the coefficients that an l1 penalty or a range does not hold, and the errors of estimates, which a fit that did not
+//! converge has none of. Where one of them makes the estimate too large for the fit at hand, the same fit without it has to
+//! satisfy both bounds, and is counted.
 
-use fitd::descent::{Spec, check, estimate};
+use fitd::descent::{Covariance, Spec, check, estimate};
 
 use crate::data::Target;
 use crate::draw::Case;
@@ -36,7 +37,9 @@ impl Held {
         let bytes = estimate(spec, &data, case.threads).memory_bytes;
         drop(data);
         let measured = measure(|| case.shape.data(case.is_flat), spec, case.threads);
-        Self { seed, peak: measured.peak, bytes, ended: measured.ended, what: told(case, spec) }
+        // A schedule that took more than the worst one is not to be forgotten either.
+        let peak = measured.peak.max(measured.beside);
+        Self { seed, peak, bytes, ended: measured.ended, what: told(case, spec) }
     }
 
     fn ratio(&self) -> f64 {
@@ -81,17 +84,24 @@ fn told(case: &Case, spec: &Spec) -> String {
 }
 
 /// The same fit without the phases that only some data need; nothing where it has none of them.
-fn without_what_data_decides(case: &Case) -> Option<Spec> {
+fn without_what_data_decides(case: &Case, ended: Ended) -> Option<Spec> {
     let mut spec = case.spec.clone();
+    let is_unknown = ended == Ended::Reported && (spec.covariance != Covariance::None || spec.profile);
     let searches = matches!(case.shape.target, Target::Classes(..) | Target::Counts);
     let is_held = spec.optimizer.kind == "newton" && (spec.penalty.l1 > 0.0 || !spec.bounds.is_empty());
     let is_plain = spec.penalty.l1 + spec.penalty.l2 <= 0.0 && spec.bounds.is_empty();
-    if !(is_held || (searches && is_plain)) {
+    if !(is_held || (searches && is_plain) || is_unknown) {
         return None;
     }
-    spec.penalty.l1 = 0.0;
-    spec.bounds.clear();
-    if searches {
+    if is_unknown {
+        spec.covariance = Covariance::None;
+        spec.profile = false;
+    }
+    if is_held {
+        spec.penalty.l1 = 0.0;
+        spec.bounds.clear();
+    }
+    if searches && is_plain {
         spec.penalty.l2 = spec.penalty.l2.max(1e-9);
     }
     check(&spec, &case.shape.data(case.is_flat)).is_empty().then_some(spec)
@@ -101,13 +111,17 @@ fn without_what_data_decides(case: &Case) -> Option<Spec> {
 fn what_a_fit_takes_is_what_it_was_said_to_need() {
     let number = |name: &str| std::env::var(name).ok().and_then(|count| count.parse().ok());
     let fits: u64 = number("FITD_MEMORY_FITS").unwrap_or(FITS);
+    // Some of them alone, for whoever looks into one.
+    let chosen: Option<Vec<u64>> = std::env::var("FITD_MEMORY_SEEDS")
+        .ok()
+        .map(|list| list.split(',').filter_map(|seed| seed.parse().ok()).collect());
     let (mut held, mut unneeded, mut failed) = (Vec::new(), 0, 0);
-    for seed in 0..fits {
+    for seed in (0..fits).filter(|seed| chosen.as_ref().is_none_or(|chosen| chosen.contains(seed))) {
         let case = Case::of(seed);
         let mut one = Held::of(&case, &case.spec, seed);
         if one.excess() > 0.0
             && one.bytes >= one.peak
-            && let Some(spec) = without_what_data_decides(&case)
+            && let Some(spec) = without_what_data_decides(&case, one.ended)
         {
             unneeded += 1;
             one = Held::of(&case, &spec, seed);
@@ -136,7 +150,7 @@ fn what_a_fit_takes_is_what_it_was_said_to_need() {
     for Held { seed, peak, bytes, what, .. } in held.iter().filter(|one| one.bytes < one.peak || one.excess() > 0.0) {
         println!("broken by seed {seed}: {bytes} bytes were said, {peak} taken: {what}");
     }
-    assert!(held.len() as u64 > fits / 2, "{} of {fits} fits were measured", held.len());
+    assert!(chosen.is_some() || held.len() as u64 > fits / 2, "{} of {fits} fits were measured", held.len());
     let broken = held.iter().filter(|one| one.bytes < one.peak || one.excess() > 0.0).count();
     assert_eq!(broken, 0, "estimates that break the contract");
 }

@@ -37,7 +37,9 @@ pub(in crate::descent) trait Curve: Sync {
     fn parameters(&self, choice: &Choice) -> Vec<Natural>;
     /// Start values in the order of the parameters, likeliest first: between 1 and 16, all finite and within the natural
     /// ranges, whatever the rows.
-    fn guess(&self, choice: &Choice, rows: &Rows<'_>) -> Vec<Vec<f64>>;
+    fn guess(&self, choice: &Choice, rows: Rows<'_>) -> Vec<Vec<f64>>;
+    /// Numbers that a guess from so many rows holds at its peak, those that it looks at included.
+    fn guess_numbers(&self, choice: &Choice, rows: f64) -> f64;
 }
 
 /// A parameter and the range outside of which the curve means nothing.

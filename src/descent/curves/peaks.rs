@@ -12,6 +12,11 @@ pub(super) const PEAKS_MAX: u64 = 8;
 /// Placements of several peaks that are gone over again, at most.
 const IMPROVED: usize = 3;
 
+/// Numbers a row that a guess holds at most, those for each peak, and what grids take.
+const VECTORS: f64 = 14.2;
+const VECTORS_OF_PEAK: f64 = 1.05;
+const GRID: f64 = 400.0;
+
 /// The half width at half the height of a Gaussian of standard deviation 1: √(2·ln 2).
 const GAUSSIAN_HALF_WIDTH: f64 = 1.177_410_022_515_474_7;
 
@@ -133,6 +138,11 @@ impl Shape {
     }
 }
 
+/// Rows that so many peaks are looked for in, at most.
+fn rows_max(peaks: usize) -> usize {
+    if peaks > 2 { ROWS_MAX / 2 } else { ROWS_MAX }
+}
+
 /// The number of peaks and the number of terms of the background.
 fn counts(choice: &Choice) -> (usize, usize) {
     let peaks = choice.integer("peaks").unwrap_or(1).clamp(1, PEAKS_MAX) as usize;
@@ -201,9 +211,9 @@ impl Curve for Peaks {
         all
     }
 
-    fn guess(&self, choice: &Choice, rows: &Rows<'_>) -> Vec<Vec<f64>> {
+    fn guess(&self, choice: &Choice, rows: Rows<'_>) -> Vec<Vec<f64>> {
         let (peaks, background) = counts(choice);
-        let mut rows = rows.thinned(if peaks > 2 { ROWS_MAX / 2 } else { ROWS_MAX });
+        let mut rows = rows.into_thinned(rows_max(peaks));
         let x = if self.shape == Shape::Lognormal {
             rows = rows.kept(|x| x > 0.0);
             let x = rows.x.clone();
@@ -252,5 +262,10 @@ impl Curve for Peaks {
             start
         };
         offered(&self.parameters(choice), placed.iter().map(told).collect())
+    }
+
+    fn guess_numbers(&self, choice: &Choice, rows: f64) -> f64 {
+        let peaks = counts(choice).0;
+        (VECTORS + VECTORS_OF_PEAK * peaks as f64) * rows.min(rows_max(peaks) as f64) + GRID
     }
 }

@@ -3,6 +3,10 @@
 use super::super::registry::{Choice, Descriptor};
 use super::{Curve, Natural, ROWS_MAX, Rows, offered};
 
+/// Numbers a row that a guess holds at most, and what grids take.
+const VECTORS: f64 = 12.3;
+const GRID: f64 = 2_000.0;
+
 /// A curve that is always the same.
 pub(super) struct Plain {
     pub(super) descriptor: &'static Descriptor,
@@ -60,7 +64,11 @@ impl Curve for Plain {
             .collect()
     }
 
-    fn guess(&self, choice: &Choice, rows: &Rows<'_>) -> Vec<Vec<f64>> {
-        offered(&self.parameters(choice), (self.guess)(&rows.thinned(ROWS_MAX)))
+    fn guess(&self, choice: &Choice, rows: Rows<'_>) -> Vec<Vec<f64>> {
+        offered(&self.parameters(choice), (self.guess)(&rows.into_thinned(ROWS_MAX)))
+    }
+
+    fn guess_numbers(&self, _choice: &Choice, rows: f64) -> f64 {
+        VECTORS * rows.min(ROWS_MAX as f64) + GRID
     }
 }

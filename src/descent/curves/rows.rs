@@ -20,6 +20,12 @@ pub(in crate::descent) struct Rows<'a> {
 pub(super) const ROWS_MAX: usize = 2_000;
 
 impl<'a> Rows<'a> {
+    /// Numbers that so many rows take at the peak, until those are left that a guess looks at.
+    pub(in crate::descent) fn numbers(rows: f64) -> f64 {
+        // Beside the three that stay the order of the rows, and then the rows that are looked at.
+        (4.0 * rows).max(3.0 * rows + if rows > ROWS_MAX as f64 { 3.0 * ROWS_MAX as f64 } else { 0.0 })
+    }
+
     /// Sorts the rows by `x`, equal ones in their order, and leaves out those of weight 0 and those with a value that is
     /// not finite. Without weights every row counts the same.
     pub(in crate::descent) fn new(x: &[f64], y: &[f64], weights: Option<&[f64]>, given_up: GivenUp<'a>) -> Self {
@@ -30,6 +36,7 @@ impl<'a> Rows<'a> {
             .collect();
         let by_x = |a: usize, b: usize| x[kept[a]].total_cmp(&x[kept[b]]);
         let order: Vec<usize> = sorted(kept.len(), &by_x, given_up).into_iter().map(|place| kept[place]).collect();
+        drop(kept);
         Self {
             x: order.iter().map(|&row| x[row]).collect(),
             y: order.iter().map(|&row| y[row]).collect(),
@@ -45,6 +52,11 @@ impl<'a> Rows<'a> {
             return self.clone();
         }
         self.picked((0..most).map(|at| at * (count - 1) / (most - 1)))
+    }
+
+    /// The same without keeping the others.
+    pub(super) fn into_thinned(self, most: usize) -> Self {
+        if self.x.len() <= most { self } else { self.thinned(most) }
     }
 
     /// The rows for whose x the condition holds, because the curve is nothing at the others.

@@ -67,6 +67,10 @@ pub(super) trait Family: Sync {
     ) -> Vec<Vec<f64>> {
         Vec::new()
     }
+    /// Bytes that reading them off so many rows takes at its peak.
+    fn guess_bytes(&self, _choice: &Choice, _rows: f64) -> f64 {
+        0.0
+    }
     /// The working basis for this data.
     fn basis(&self, choice: &Choice, data: &Dataset, given_up: GivenUp<'_>) -> Arc<dyn Basis> {
         linear::basis(choice, data, given_up)

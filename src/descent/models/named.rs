@@ -53,7 +53,11 @@ impl Family for Named {
         let (Some(x), Some(y)) = (column(choice.text("feature")), column(choice.text("target"))) else {
             return Vec::new();
         };
-        self.0.guess(choice, &Rows::new(x, y, column(weights), given_up))
+        self.0.guess(choice, Rows::new(x, y, column(weights), given_up))
+    }
+
+    fn guess_bytes(&self, choice: &Choice, rows: f64) -> f64 {
+        8.0 * Rows::numbers(rows).max(self.0.guess_numbers(choice, rows))
     }
 }
 

@@ -3,24 +3,23 @@
 
 use super::equation::Equation;
 use super::search::looks_bytes;
+use super::starts::is_guessed;
 use crate::descent::formula::Tape;
 use crate::descent::losses::{self, Shape};
-use crate::descent::memory::{Rows, SORTED_AT_ONCE, WORD, largest, of_data, rows_of_data};
+use crate::descent::memory::{Rows, WORD, largest, of_data, rows_of_data};
 use crate::descent::optimizers::Holds;
 use crate::descent::spec::Spec;
-use crate::descent::{Dataset, SIDE_BY_SIDE, optimizers};
+use crate::descent::{Dataset, SIDE_BY_SIDE, models, optimizers};
 
 /// What does not depend on the size of the fit: names, settings, threads, the report's few dozen fields.
 const BESIDE: f64 = 40.0 * 1024.0;
-/// Bytes of the grids that peaks are looked for on, and vectors of rows, thinned to this many, that a guess holds.
-const GRIDS: f64 = 190.0 * 1024.0;
-const GUESS_VECTORS: f64 = 14.0;
-const GUESSED_ROWS: f64 = 2_000.0;
 /// Rows of a task of a pass, and of a block.
 const CHUNK_ROWS: f64 = 8_192.0;
 const BLOCK_ROWS: f64 = 256.0;
 /// Numbers a row that a step over kinked lines holds beside two Jacobians.
-const LINE_VECTORS: f64 = 15.0;
+const LINE_VECTORS: f64 = 12.0;
+/// Those of them that stay between its parts.
+const LINES_KEPT: f64 = 7.0;
 /// Square matrices of the parameters that a step, or the report, holds.
 const SQUARES: f64 = 16.0;
 
@@ -29,7 +28,8 @@ struct Sizes<'a> {
     spec: &'a Spec,
     shape: Shape,
     holds: Holds,
-    is_written: bool,
+    /// Whether starts are read off the rows.
+    is_guessed: bool,
     /// Free parameters.
     w: f64,
     workspace: f64,
@@ -45,7 +45,7 @@ pub(super) fn bytes(spec: &Spec, equation: &Equation, tape: Option<&Tape>, data:
         spec,
         shape: losses::kind(&spec.loss).map_or(Shape::Quadratic, crate::descent::losses::LossKind::shape),
         holds: optimizers::method(&spec.optimizer).map_or(Holds::Tangent, |method| method.holds(&spec.optimizer)),
-        is_written: equation.is_written,
+        is_guessed: is_guessed(equation, spec),
         w: width as f64,
         workspace: tape.map_or(0.0, |tape| tape.workspace_bytes() as f64),
         tape: tape.map_or(0.0, |tape| tape.bytes() as f64),
@@ -63,15 +63,11 @@ pub(super) fn bytes(spec: &Spec, equation: &Equation, tape: Option<&Tape>, data:
     };
     let threads = threads.max(1) as f64;
     let rows = Rows { training: rows.training * part, judging: rows.judging * part, folds: rows.folds };
-    of_data(data)
-        + Rows::of(spec, data).copies(sizes.row_bytes)
-        + left_out
-        + BESIDE
-        + sizes.peak(rows, part < 1.0, threads)
+    of_data(data) + Rows::of(spec, data).copies(sizes.row_bytes) + left_out + BESIDE + sizes.peak(rows, threads)
 }
 
 impl Sizes<'_> {
-    fn peak(&self, rows: Rows, leaves_out: bool, threads: f64) -> f64 {
+    fn peak(&self, rows: Rows, threads: f64) -> f64 {
         let n = rows.training;
         let beside = threads.min(SIDE_BY_SIDE as f64);
         let held = 3.0 * self.tape + SQUARES * WORD * (self.w + 1.0) * (self.w + 1.0);
@@ -82,8 +78,8 @@ impl Sizes<'_> {
             }
             None => 0.0,
         };
-        // Descents from nearby, and refits along each parameter.
-        let again = self.holds == Holds::Tangent && self.spec.restarts.is_none() || self.spec.profile;
+        // Descents from nearby.
+        let again = self.holds == Holds::Tangent && self.spec.restarts.is_none();
         let nearby = if again { beside * (self.pass(n, 1.0) + self.tape) } else { 0.0 };
         // The rows of batches in their order stay where they are until the report is made.
         let order = if self.spec.optimizer.integer("batch_size").is_some() { 4.0 * n } else { 0.0 };
@@ -92,7 +88,7 @@ impl Sizes<'_> {
             searching,
             nearby,
             order + self.stepping(n, threads),
-            order + self.reporting(rows, leaves_out, beside, threads),
+            order + self.reporting(rows, beside, threads),
         ];
         held + largest(phases)
     }
@@ -115,18 +111,14 @@ impl Sizes<'_> {
         let scaled = losses::kind(&self.spec.loss).is_some_and(|kind| kind.scale_factor().is_some())
             && self.spec.loss.number("delta").is_none();
         let likelihood = matches!(self.shape, Shape::Likelihood | Shape::UnboundedLikelihood);
-        let has_peaks = self.spec.model.settings.contains_key("peaks");
-        let grids = if has_peaks { GRIDS * (n / GUESSED_ROWS).min(1.0) } else { 0.0 };
-        // The rows that count, their order by x, and that order while it is merged.
-        let ordered = if n > SORTED_AT_ONCE { 2.0 * n } else { n };
-        let rows = WORD * (4.0 * n + ordered + GUESS_VECTORS * n.min(GUESSED_ROWS));
-        let guess = if self.is_written { 0.0 } else { rows + grids };
+        let family = models::family(&self.spec.model).ok().filter(|_| self.is_guessed);
+        let guess = family.map_or(0.0, |family| family.guess_bytes(&self.spec.model, n));
         let spread = if scaled { 2.0 * WORD * n } else { 0.0 };
-        let drawn = if likelihood && !self.is_written { 2.0 * WORD * n } else { 0.0 };
+        let drawn = if likelihood && self.is_guessed { 2.0 * WORD * n } else { 0.0 };
         let units = if self.spec.scaling.kind == "standardize" { WORD * n * self.w } else { 0.0 };
         // Several starts are descended from where they are read off the rows.
-        let passes = if self.is_written { 0.0 } else { self.descents(n, beside) }.max(self.pass(n, threads));
-        largest([guess, spread + passes, drawn + passes, units + passes])
+        let passes = if self.is_guessed { self.descents(n, beside) } else { self.stepping(n, threads) };
+        largest([guess, spread + self.pass(n, threads), drawn + passes, units + self.pass(n, threads)])
     }
 
     fn stepping(&self, n: f64, threads: f64) -> f64 {
@@ -135,33 +127,43 @@ impl Sizes<'_> {
             None => 0.0,
         };
         match self.holds {
-            Holds::Lines => (WORD * n * (2.0 * self.w + LINE_VECTORS)).max(self.pass(n, threads)),
+            Holds::Lines => {
+                // A step is judged by a pass while the lines stand.
+                let lines = WORD * (n + 2.0 * self.w);
+                2.0 * self.w * lines + (LINE_VECTORS * lines).max(LINES_KEPT * lines + self.pass(n, threads))
+            }
             Holds::Vectors(count) => batches + WORD * self.w * count as f64 + self.pass(n, threads),
             _ => batches + self.pass(n, threads),
         }
     }
 
-    fn reporting(&self, rows: Rows, leaves_out: bool, beside: f64, threads: f64) -> f64 {
+    fn reporting(&self, rows: Rows, beside: f64, threads: f64) -> f64 {
         let n = rows.training;
         let weighted = f64::from(u8::from(self.spec.weights.is_some()));
         // Values, the Jacobian's columns, the target and the weights as data, the values as an offset.
         let tangent =
             WORD * n * (self.w + 3.0 + weighted) + WORD * 512.0 * (self.w + 3.0) * threads.min((n / 8_192.0).ceil());
+        let jacobian = WORD * n * (self.w + 1.0) + self.pass(n, threads);
         let diagnosed = if self.spec.diagnostics { 2.0 * WORD * n } else { 0.0 };
         let by_row = if self.spec.diagnostics { 3.0 * WORD * n } else { WORD * n };
         let likelihood = matches!(self.shape, Shape::Likelihood | Shape::UnboundedLikelihood);
-        let metrics = diagnosed + if likelihood { 3.0 * WORD * n } else { WORD * n };
-        let judged = diagnosed + WORD * rows.judging * (4.0 + 2.0 * weighted);
-        let folding = if rows.folds > 0.0 { diagnosed + self.folding(n, rows.folds, leaves_out, beside) } else { 0.0 };
-        tangent + largest([by_row, metrics, judged, folding])
+        let metrics = if likelihood { 3.0 * WORD * n } else { WORD * n };
+        let judged = WORD * rows.judging * (4.0 + 2.0 * weighted) + self.pass(rows.judging, 1.0);
+        let profile = if self.spec.profile { beside * (self.pass(n, 1.0) + self.tape) } else { 0.0 };
+        let folding = if rows.folds > 0.0 { self.folding(n, rows.folds, beside) } else { 0.0 };
+        // The values stay, the tangent does not.
+        let kept = WORD * n + diagnosed;
+        jacobian.max(tangent + by_row).max(kept + largest([metrics, judged, profile, folding]))
     }
 
-    fn folding(&self, n: f64, folds: f64, leaves_out: bool, beside: f64) -> f64 {
+    fn folding(&self, n: f64, folds: f64, beside: f64) -> f64 {
         let part = n / folds;
         let training = n - part;
-        let copies = self.row_bytes * training * if leaves_out { 2.0 } else { 1.0 } + WORD * part;
+        let copies = self.row_bytes * training;
         let descents = self.starting(training, 1.0, 1.0).max(self.stepping(training, 1.0));
-        let judging = part * self.row_bytes + WORD * part + self.pass(part, 1.0);
-        beside.min(folds) * (copies + 3.0 * self.tape + descents.max(judging) + 8.0 * 1024.0) + 2.0 * WORD * n
+        let judging = part * self.row_bytes + self.pass(part, 1.0);
+        // The list of the rows that a fold is fitted to goes when they have been copied; that of the others stays.
+        let fitting = (WORD * training).max(3.0 * self.tape + descents.max(judging) + 8.0 * 1024.0);
+        (beside.min(folds) * (copies + fitting)).max(WORD * n) + 2.0 * WORD * n
     }
 }

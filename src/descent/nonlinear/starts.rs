@@ -10,18 +10,32 @@ use crate::descent::spec::{Spec, Start};
 use crate::descent::start::Normal;
 use crate::descent::{Dataset, Team, models};
 
-/// Values of all parameters to start from, the likeliest first; one unless the data was asked.
-pub(super) fn starts(equation: &Equation, spec: &Spec, data: &Dataset, team: &dyn Team) -> Vec<Vec<f64>> {
-    let said = |parameter: &Parameter| match &spec.start {
+/// Where the client says that a parameter starts.
+fn said(parameter: &Parameter, equation: &Equation, spec: &Spec) -> Option<f64> {
+    match &spec.start {
         Start::At(values) => {
             let given = values.iter().find(|(name, _)| *name == parameter.name).map(|(_, value)| *value);
             // What is left out of a map of starts starts at 0, but a ready-made curve guesses it.
             given.or(parameter.start).or(equation.is_written.then_some(0.0))
         }
         _ => parameter.start,
-    };
-    let open = |parameter: &&Parameter| parameter.is_free() && said(parameter).is_none();
-    if !equation.parameters.iter().any(|parameter| open(&parameter)) {
+    }
+}
+
+/// Whether a parameter starts where nobody has said.
+fn is_open(equation: &Equation, spec: &Spec) -> bool {
+    equation.parameters.iter().any(|parameter| parameter.is_free() && said(parameter, equation, spec).is_none())
+}
+
+/// Whether starts are read off the rows.
+pub(super) fn is_guessed(equation: &Equation, spec: &Spec) -> bool {
+    !equation.is_written && spec.start != Start::Random && is_open(equation, spec)
+}
+
+/// Values of all parameters to start from, the likeliest first; one unless the data was asked.
+pub(super) fn starts(equation: &Equation, spec: &Spec, data: &Dataset, team: &dyn Team) -> Vec<Vec<f64>> {
+    let said = |parameter: &Parameter| said(parameter, equation, spec);
+    if !is_open(equation, spec) {
         return vec![equation.parameters.iter().map(|parameter| said(parameter).unwrap_or(0.0)).collect()];
     }
     let mut guesses = match &spec.start {

@@ -89,7 +89,7 @@ fn ratio(kind: &str, choice: &Choice, value: fn(&[f64], f64) -> f64, rows: &Rows
 /// How low the fit that a client gets comes without a word on where to start. The parameters that it reports are put into
 /// the curve written here, so that formula and curve are held to each other.
 fn fitted(kind: &str, choice: &Choice, value: fn(&[f64], f64) -> f64, rows: &Rows<'_>) -> f64 {
-    let starts = curve(kind).guess(choice, rows);
+    let starts = curve(kind).guess(choice, rows.clone());
     assert!((1..=16).contains(&starts.len()));
     let columns = [("x", &rows.x), ("y", &rows.y), ("w", &rows.weights)];
     let data = Dataset::new(columns.into_iter().map(|(name, values)| (name.to_owned(), values.clone())).collect());

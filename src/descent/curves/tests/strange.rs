@@ -48,7 +48,7 @@ fn curves_have_finite_starts_on_strange_data() {
         for choice in choices(descriptor.kind, descriptor.param("peaks").is_some()) {
             let naturals = curve.parameters(&choice);
             for (at, (x, y)) in data().iter().enumerate() {
-                let starts = curve.guess(&choice, &Rows::new(x, y, None, &|| false));
+                let starts = curve.guess(&choice, Rows::new(x, y, None, &|| false));
                 assert!((1..=16).contains(&starts.len()), "{} {at}", descriptor.kind);
                 for start in starts {
                     assert_eq!(start.len(), naturals.len());
@@ -67,7 +67,7 @@ fn curves_of_many_rows_are_guessed_from_some_of_them() {
     let x: Vec<f64> = (0..50_000).map(|at| 1e-4 * f64::from(at)).collect();
     let y: Vec<f64> = x.iter().map(|x| 3.0 * libm::exp(-2.0 * x) + 1.0).collect();
     let choice = Choice::named("exponential_decay");
-    let starts = super::curve("exponential_decay").guess(&choice, &Rows::new(&x, &y, None, &|| false));
+    let starts = super::curve("exponential_decay").guess(&choice, Rows::new(&x, &y, None, &|| false));
     assert!((starts[0][1] - 2.0).abs() < 0.05, "{starts:?}");
 }
 
