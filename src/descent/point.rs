@@ -14,6 +14,10 @@ use super::{Lanes, NUMERICS_VERSION, Team};
 pub(super) trait Ground: Sync {
     /// Coordinates → coefficients in data units, in the fixed order of answers.
     fn coefficients(&self, at: &[f64]) -> Vec<f64>;
+    /// Whether doubles hold the coefficients in data units, which may be larger than coordinates.
+    fn holds(&self, at: &[f64]) -> bool {
+        self.coefficients(at).iter().all(|value| value.is_finite())
+    }
     /// The slopes of steepest descent by the coefficients that descend, in data units.
     fn slopes(&self, at: &[f64], gradient: &[f64]) -> Vec<f64>;
     fn lanes(&self) -> Lanes;
@@ -146,6 +150,7 @@ impl<'a> Point<'a> {
     pub(super) fn is_finite(&self) -> bool {
         self.here.evaluation.is_finite()
             && self.here.gradient.iter().chain(&self.here.at).all(|value| value.is_finite())
+            && self.ground.holds(&self.here.at)
     }
 
     pub(super) fn restore(&mut self, checkpoint: &Checkpoint) -> bool {

@@ -12,6 +12,9 @@ use super::point::Ground;
 use super::spec::Spec;
 use super::{Dataset, Lanes, Representation, Team, models};
 
+/// Coordinates up to which the coefficients cannot be beyond doubles, unless the columns are at the other end of them.
+const FAR: f64 = 1e100;
+
 /// A fit made ready.
 pub(super) struct Problem {
     pub(super) design: Design,
@@ -209,6 +212,11 @@ impl Problem {
 impl Ground for Problem {
     fn coefficients(&self, at: &[f64]) -> Vec<f64> {
         models::to_fixed_order(self.design.basis.as_ref(), &self.internal(at))
+    }
+
+    fn holds(&self, at: &[f64]) -> bool {
+        // An iteration on a triangle is no dearer than this, and only far away does it say anything.
+        at.iter().all(|value| value.abs() < FAR) || self.coefficients(at).iter().all(|value| value.is_finite())
     }
 
     fn slopes(&self, at: &[f64], gradient: &[f64]) -> Vec<f64> {
