@@ -19,3 +19,5 @@ mod store;
 mod fit;
 
 pub mod descent;
+
+pub mod plot;

@@ -87,6 +87,20 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "unknown_fit", "there is no fit with this id")
     }
 
+    /// A picture that this fit does not have.
+    pub(crate) fn no_picture(detail: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", detail)
+    }
+
+    pub(crate) fn not_drawn_yet() -> Self {
+        let detail = "the fit is not that far yet";
+        Self::new(StatusCode::CONFLICT, "fit_not_finished", detail).with(RETRY_AFTER, "1")
+    }
+
+    pub(crate) fn nothing_to_draw() -> Self {
+        Self::new(StatusCode::CONFLICT, "fit_failed", "the fit has failed: there is nothing to draw")
+    }
+
     pub(crate) fn method_not_allowed() -> Self {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "the path does not take this method")
     }

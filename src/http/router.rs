@@ -30,6 +30,7 @@ pub(crate) fn table() -> Vec<Route> {
         get("/fits/{id}/events", fits::events),
         get("/fits/{id}/history", fits::history),
         post("/fits/{id}/predict", fits::predict),
+        get("/fits/{id}/plot/{picture}", fits::plot),
         get("/catalogue", catalogue::read),
         get("/livez", health::alive),
         get("/readyz", health::ready),

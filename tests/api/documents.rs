@@ -52,7 +52,10 @@ async fn every_path_has_the_documented_methods_and_no_other() {
     for path in paths {
         let documented: BTreeSet<_> =
             operations.iter().filter(|one| one.path == path).map(|one| one.method.as_str().to_owned()).collect();
-        let real = path.replace("{id}", "01936f2c-8a51-7c3e-9d40-5b1c2f7e9a10").replace("{file}", "x.css");
+        let real = path
+            .replace("{id}", "01936f2c-8a51-7c3e-9d40-5b1c2f7e9a10")
+            .replace("{file}", "x.css")
+            .replace("{picture}", "loss.svg");
         for method in &methods {
             let answer = app.send(app.request(method.clone(), &real)).await;
             if documented.contains(method.as_str()) {

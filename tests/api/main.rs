@@ -17,6 +17,7 @@ mod following;
 mod history;
 mod judging;
 mod listing;
+mod plots;
 mod predicting;
 mod readme;
 mod sets;

@@ -1,5 +1,6 @@
 //! A fit as it is sent: what has no value is left out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
@@ -8,6 +9,7 @@ use axum::response::Response;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::plot::Kind;
 use crate::fit::{DatasetInfo, FitError, FitId, FitRecord, FitResult, Labels, Outcome, Progress, Spec, Status};
 use crate::http::json;
 use crate::http::problem::Problem;
@@ -42,6 +44,8 @@ struct Links {
     events: String,
     history: String,
     predict: String,
+    /// By what they show.
+    plots: BTreeMap<&'static str, String>,
 }
 
 impl<'a> From<&'a FitRecord> for FitView<'a> {
@@ -68,6 +72,7 @@ impl<'a> From<&'a FitRecord> for FitView<'a> {
                 events: format!("{path}/events"),
                 history: format!("{path}/history"),
                 predict: format!("{path}/predict"),
+                plots: Kind::ALL.map(|kind| (kind.as_str(), format!("{path}/plot/{}.svg", kind.as_str()))).into(),
                 this: path,
             },
         }

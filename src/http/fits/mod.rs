@@ -16,6 +16,7 @@ mod events;
 mod feed;
 mod history;
 mod list;
+mod plot;
 mod predict;
 mod prefer;
 mod read;
@@ -27,6 +28,7 @@ pub(super) use delete::delete;
 pub(super) use events::events;
 pub(super) use history::history;
 pub(super) use list::list;
+pub(super) use plot::plot;
 pub(super) use predict::predict;
 pub(super) use read::read;
 

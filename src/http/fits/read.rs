@@ -38,7 +38,7 @@ pub(in crate::http) async fn read(
 }
 
 /// Whether the client has this state already. `If-None-Match` compares weakly (RFC 9110).
-fn is_match(headers: &HeaderMap, tag: &str) -> bool {
+pub(super) fn is_match(headers: &HeaderMap, tag: &str) -> bool {
     let values = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     values
         .flat_map(|value| value.split(','))
