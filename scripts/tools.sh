@@ -5,6 +5,8 @@ cd "$(dirname "$0")/.."
 
 # The one version that the exceptions in scripts/schemathesis.sh were judged with.
 SCHEMATHESIS=4.32.5
+# What makes a client of openapi.yaml, which scripts/clients.sh then calls.
+GENERATOR=0.29.1
 # What tests/numerics/make_sets.py solves its problems with.
 LMFIT=1.3.2
 PEERS=(numpy==2.3.5 scipy==1.16.3 scikit-learn==1.7.2 statsmodels==0.15.0 "lmfit==$LMFIT")
@@ -32,7 +34,7 @@ for component in rustfmt clippy; do
 done
 
 venv=.work/venv
-pins=("schemathesis==$SCHEMATHESIS" "${PEERS[@]}")
+pins=("schemathesis==$SCHEMATHESIS" "openapi-python-client==$GENERATOR" "${PEERS[@]}")
 installed='import importlib.metadata as m, sys; [m.version(n) == v or sys.exit(1) for n, v in (p.split("==") for p in sys.argv[1:])]'
 if ! "$venv/bin/python" -c "$installed" "${pins[@]}" 2>/dev/null; then
     say "installing ${pins[*]} into $venv"

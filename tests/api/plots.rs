@@ -167,7 +167,7 @@ async fn pictures_are_images_too_and_unchanged_ones_are_not_sent_again() {
 async fn what_cannot_be_drawn_is_said() {
     let app = spawn_app().await;
     let fit = app.fitted(&example("line")).await;
-    for query in ["width=10", "height=9000", "theme=pink", "x_scale=cube", "colour=red", "scale=2"] {
+    for query in ["width=10", "height=9000", "theme=pink", "x_scale=cube", "colour=red", "scale=5"] {
         let answer = picture(&app, &fit, &format!("loss.svg?{query}")).await;
         assert_eq!(answer.problem(400), "invalid_query", "{query}");
     }

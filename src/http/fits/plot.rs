@@ -127,15 +127,13 @@ fn asked(query: &mut Query, format: Format) -> Result<(Look, f64), Problem> {
     if look.title.as_ref().is_some_and(|title| title.chars().count() > TITLE_MAX) {
         return Err(Problem::invalid_query("title", format!("it has at most {TITLE_MAX} characters")));
     }
-    if format == Format::Svg {
-        return Ok((look, 1.0));
-    }
+    // Clients that are made from the document send what is the default, to an SVG too.
     let scale = query.parse::<f64>("scale", "a number")?.unwrap_or(1.0);
     if !(1.0..=SCALE_MAX).contains(&scale) {
         return Err(Problem::invalid_query("scale", format!("it must be between 1 and {SCALE_MAX}")));
     }
     let pixels = f64::from(look.width) * f64::from(look.height) * scale * scale;
-    if pixels > PIXELS_MAX {
+    if format == Format::Png && pixels > PIXELS_MAX {
         return Err(Problem::invalid_query(
             "scale",
             format!("an image has at most {PIXELS_MAX} pixels, this has {pixels}"),

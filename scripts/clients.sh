@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Makes a client of openapi.yaml and calls every operation of the started service with it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# A warning is something of the document that the generator did not understand.
+rm -rf .work/client
+mkdir -p .work/client
+.work/venv/bin/openapi-python-client generate --path openapi.yaml --config tests/clients/generator.yaml \
+    --meta none --output-path .work/client/fitd_client --overwrite --fail-on-warning
+PYTHONPATH=.work/client scripts/served.sh .work/venv/bin/python tests/clients/generated.py ADDRESS examples/line.json
