@@ -344,7 +344,7 @@ fn the_table_of_codes_is_the_schemas() {
     let mut offered = BTreeMap::new();
     for response in document["components"]["responses"].as_object().unwrap().values() {
         let schema = &response["content"]["application/problem+json"]["schema"]["allOf"][1]["properties"];
-        offered.insert(schema["status"]["const"].to_string(), words(resolve(&document, &schema["code"])));
+        offered.insert(schema["status"]["enum"][0].to_string(), words(resolve(&document, &schema["code"])));
     }
     let mut told: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for line in document["info"]["description"].as_str().unwrap().lines() {
