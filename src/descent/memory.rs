@@ -15,7 +15,7 @@ pub(super) const WORD: f64 = 8.0;
 /// What does not depend on the size of the fit: names, settings, threads, the report's few dozen fields.
 const BESIDE: f64 = 24.0 * 1024.0;
 /// The same for each descent or fold beside others.
-const ASIDE: f64 = 8.0 * 1024.0;
+const ASIDE: f64 = 10.0 * 1024.0;
 /// Rows of a block, of a task of a pass, and of a compression: those of the design.
 const BLOCK_ROWS: f64 = 512.0;
 const CHUNK_ROWS: f64 = 16.0 * BLOCK_ROWS;
@@ -32,8 +32,8 @@ const PROGRAM_MAX: f64 = 2e8;
 const LINE_VECTORS: f64 = 9.0;
 /// The same of a linear program.
 const PROGRAM_VECTORS: f64 = 13.0;
-/// Vectors of coefficients that a fold holds.
-const FOLD_VECTORS: f64 = 16.0;
+/// Vectors of coefficients that a fold, or a descent beside others, holds.
+const ASIDE_VECTORS: f64 = 16.0;
 
 /// The bytes of the data itself.
 pub(super) fn of_data(data: &Dataset) -> f64 {
@@ -137,7 +137,8 @@ impl<'a> Linear<'a> {
         let order = self.order(n);
         let searching = match self.spec.restarts {
             Some(restarts) if restarts.count > 1 => {
-                let one = self.objective() + order + self.stepping(n, 1.0) + ASIDE;
+                let own = ASIDE + ASIDE_VECTORS * WORD * self.total;
+                let one = self.objective() + order + self.stepping(n, 1.0) + own;
                 beside.min(restarts.count as f64) * one + restarts.count as f64 * (WORD * self.total + 64.0)
             }
             _ => 0.0,
@@ -146,7 +147,7 @@ impl<'a> Linear<'a> {
             self.making(n, threads),
             held + self.judging(rows.judging, threads),
             held + (order + self.stepping(n, threads)).max(searching),
-            held + order + self.reporting(n, rows, beside, threads),
+            held + order + self.remembered() + self.reporting(n, rows, beside, threads),
         ];
         of_data(data) + rows.copies(self.row_bytes) + self.vectors() + largest(phases)
     }
@@ -172,6 +173,17 @@ impl<'a> Linear<'a> {
     /// The rows of batches in their order, which stay where they are until the report is made.
     fn order(&self, n: f64) -> f64 {
         if self.spec.optimizer.integer("batch_size").is_some() { 4.0 * n } else { 0.0 }
+    }
+
+    /// The vectors of a method that remembers its steps, and those of its checkpoint.
+    fn remembered(&self) -> f64 {
+        match optimizers::method(&self.spec.optimizer).map(|method| method.holds(&self.spec.optimizer)) {
+            Some(Holds::Vectors(count)) => {
+                let most = self.spec.stop.max_iterations.saturating_mul(2);
+                2.0 * WORD * self.total * count.min(most) as f64
+            }
+            _ => 0.0,
+        }
     }
 
     /// The rank of the columns with the penalty's rows below them, at most.
@@ -262,10 +274,7 @@ impl<'a> Linear<'a> {
                 let squares = 2.0 * square(self.p) + 2.0 * self.form();
                 solved.max(if self.compressed { squares } else { self.gram(n, inner, threads) })
             }
-            Some(Holds::Vectors(count)) => {
-                let most = self.spec.stop.max_iterations.saturating_mul(2);
-                pass + WORD * self.total * count.min(most) as f64
-            }
+            Some(Holds::Vectors(_)) => pass + self.remembered(),
             Some(Holds::Spectrum) if !self.whitened => 2.0 * square(self.p) + 2.0 * self.form(),
             Some(Holds::Lines) => self.lines(n),
             _ => 0.0,
@@ -372,7 +381,7 @@ impl<'a> Linear<'a> {
             held + self.judging(part, 1.0).max(self.judge(part) + WORD * part * self.k + self.scratch(part, 1.0)),
         ];
         let fitting = copies + self.order(training) + largest(phases);
-        let one = chosen.max(fitting) + FOLD_VECTORS * WORD * self.total + ASIDE;
+        let one = chosen.max(fitting) + ASIDE_VECTORS * WORD * self.total + ASIDE;
         // What the folds leave, and in the end their predictions in one.
         (beside.min(folds) * one).max(WORD * n * self.k) + WORD * n * (1.0 + self.k)
     }

@@ -116,8 +116,12 @@ impl Sizes<'_> {
         let spread = if scaled { 2.0 * WORD * n } else { 0.0 };
         let drawn = if likelihood && self.is_guessed { 2.0 * WORD * n } else { 0.0 };
         let units = if self.spec.scaling.kind == "standardize" { WORD * n * self.w } else { 0.0 };
-        // Several starts are descended from where they are read off the rows.
-        let passes = if self.is_guessed { self.descents(n, beside) } else { self.stepping(n, threads) };
+        // Several starts are looked at, and the best descended from, where they are read off the rows.
+        let passes = if self.is_guessed {
+            self.descents(n, beside).max(beside * self.pass(n, 1.0))
+        } else {
+            self.stepping(n, threads)
+        };
         largest([guess, spread + self.pass(n, threads), drawn + passes, units + self.pass(n, threads)])
     }
 
@@ -132,7 +136,8 @@ impl Sizes<'_> {
                 let lines = WORD * (n + 2.0 * self.w);
                 2.0 * self.w * lines + (LINE_VECTORS * lines).max(LINES_KEPT * lines + self.pass(n, threads))
             }
-            Holds::Vectors(count) => batches + WORD * self.w * count as f64 + self.pass(n, threads),
+            // Its own and those of its checkpoint.
+            Holds::Vectors(count) => batches + 2.0 * WORD * self.w * count as f64 + self.pass(n, threads),
             _ => batches + self.pass(n, threads),
         }
     }
