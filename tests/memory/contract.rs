@@ -1,6 +1,6 @@
 //! The contract of the estimate: never below the peak, and at most 1.5 times above it.
 //!
-//! Below 1 MiB a ratio says little: there it may be above by 256 KiB more. A fit that fails ends before the phases that it
+//! Below 1 MiB a ratio says little: there it may be above by 512 KiB more. A fit that fails ends before the phases that it
 //! was counted for, so it is held against the lower bound alone. Three phases are counted because some data need them, and
 //! take nothing where the rows do not: the linear program that decides whether classes can be separated, the equations of
 //! the coefficients that an l1 penalty or a range does not hold, and the errors of estimates, which a fit that did not
