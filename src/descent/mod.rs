@@ -1,6 +1,7 @@
 //! The numerical core: `run(problem, spec, observer) -> Outcome`. It knows no async, no I/O, no clock, no HTTP and no
 //! serialization; randomness comes in as a seed.
 
+mod landscape;
 mod memory;
 mod plan;
 mod run;
@@ -55,6 +56,7 @@ mod spec;
 mod properties;
 
 pub use dataset::{Column, Dataset, DatasetError};
+pub use landscape::{Landscape, predictor_at, target_values, training_rows};
 pub use lanes::{Lanes, SimdPath};
 pub use observer::{Checkpoint, Control, Observer, Step};
 pub use outcome::{
@@ -70,6 +72,8 @@ pub use run::{Representation, run_with};
 pub use spec::{
     Covariance, Penalty, Range, Restarts, Spec, SpecError, Split, Spread, Start, Stop, Validation, WeightKind, Weights,
 };
+
+pub use student::normal_quantile;
 
 /// Changes whenever the same input could give other bits; checkpoints of another version are not resumed from.
 pub const NUMERICS_VERSION: u64 = 3;

@@ -200,6 +200,19 @@ impl Problem {
         self.chart.to_working(design.basis.as_ref(), design.target_shift, design.lanes, at)
     }
 
+    /// Coefficients in data units, fixed order → coordinates, wherever they lie.
+    pub(super) fn at(&self, coefficients: &[f64]) -> Vec<f64> {
+        let design = &self.design;
+        let internal = models::to_internal_order(design.basis.as_ref(), coefficients);
+        self.chart.of_data(design.basis.as_ref(), design.target_shift, design.lanes, &internal)
+    }
+
+    /// Where a quadratic objective is lowest: coefficients in data units, fixed order.
+    pub(super) fn exact_optimum(&self) -> Option<Vec<f64>> {
+        let optimum = || self.quadratic.optimum_in_data(&self.design);
+        self.is_quadratic().then(|| models::to_fixed_order(self.design.basis.as_ref(), &optimum()))
+    }
+
     /// Coefficients in data units, internal order → coordinates within their ranges.
     pub(super) fn coordinates(&self, internal: &[f64]) -> Vec<f64> {
         let design = &self.design;

@@ -88,6 +88,12 @@ pub(super) fn two_sided_quantile(level: f64, df: f64) -> f64 {
     0.5 * (low + high)
 }
 
+/// The z below which a standard normal value lies with this probability, in (0, 1).
+pub fn normal_quantile(probability: f64) -> f64 {
+    let level = 2.0f64.mul_add(probability, -1.0);
+    if level == 0.0 { 0.0 } else { two_sided_quantile(level.abs(), NORMAL).copysign(level) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,6 +112,7 @@ mod tests {
         assert!((two_sided_quantile(0.95, 10.0) - 2.228_138_851_964_939).abs() < 1e-10);
         assert!((two_sided_p(2.0, 2.0) - (1.0 - 2.0 / 6f64.sqrt())).abs() < 1e-13);
         assert!((two_sided_p(0.0, 5.0) - 1.0).abs() < 1e-15);
+        assert!((normal_quantile(0.025) + 1.959_963_984_540_054).abs() < 1e-12 && normal_quantile(0.5) == 0.0);
         // Many degrees of freedom approach the normal distribution.
         assert!((two_sided_quantile(0.95, 1e9) - 1.959_963_984_540_054).abs() < 1e-8);
         assert!((two_sided_quantile(0.95, NORMAL) - 1.959_963_984_540_054).abs() < 1e-14);

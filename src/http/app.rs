@@ -57,6 +57,8 @@ pub(crate) struct App {
     pub(crate) streams: Arc<Semaphore>,
     /// One permit a large body that is being taken apart, so that they do not crowd out the fits.
     pub(crate) parsers: Arc<Semaphore>,
+    /// One permit a picture that is being drawn.
+    pub(crate) drawings: Arc<Semaphore>,
     /// What bodies that are being read may take together.
     pub(crate) room: Room,
     /// Ends event streams and long polls.
@@ -68,6 +70,7 @@ impl App {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let streams = Arc::new(Semaphore::new(limits.streams_max as usize));
         let room = Room::new(limits.bodies_bytes_max);
-        Self { jobs, limits: Arc::new(limits), streams, parsers: Arc::new(Semaphore::new(cores)), room, shutdown }
+        let [parsers, drawings] = [(); 2].map(|()| Arc::new(Semaphore::new(cores)));
+        Self { jobs, limits: Arc::new(limits), streams, parsers, drawings, room, shutdown }
     }
 }

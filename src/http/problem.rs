@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::fit::Violation;
 use crate::ingest::{IngestError, VIOLATIONS_MAX};
-use crate::jobs::{PredictError, StoreError, SubmitError};
+use crate::jobs::{PredictError, StoreError, SubmitError, SurveyError};
 
 /// An answer that says what is wrong. It becomes a body in `frame`, where the request's id is known.
 #[derive(Clone, Debug)]
@@ -343,6 +343,19 @@ impl From<PredictError> for Problem {
             }
             PredictError::Invalid(violations) => Self::invalid(violations),
             PredictError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<SurveyError> for Problem {
+    fn from(error: SurveyError) -> Self {
+        match error {
+            SurveyError::Unknown => Self::unknown_fit(),
+            SurveyError::NotYet => Self::not_drawn_yet(),
+            SurveyError::Failed => Self::nothing_to_draw(),
+            SurveyError::Missing(detail) => Self::no_picture(detail),
+            SurveyError::UnknownParameter(_) => Self::new(StatusCode::BAD_REQUEST, "invalid_query", error.to_string()),
+            SurveyError::Store(error) => error.into(),
         }
     }
 }

@@ -17,6 +17,7 @@ mod follow;
 mod hub;
 mod predict;
 mod run;
+mod survey;
 
 mod backlog;
 mod reconcile;
@@ -61,6 +62,7 @@ pub(crate) use crate::store::{IdempotencyKey, ListQuery, StoreError};
 pub(crate) use plan::from_choice;
 pub(crate) use report::from_label;
 pub(crate) use settings::JobSettings;
+pub(crate) use survey::{Seen, View};
 
 use engine::{Descent, Engine};
 use floor::Floor;
@@ -119,6 +121,23 @@ pub(crate) enum PredictError {
     Failed,
     #[error("the data is not valid")]
     Invalid(Vec<Violation>),
+    #[error("the store failed")]
+    Store(#[from] StoreError),
+}
+
+/// Why there is nothing to see.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SurveyError {
+    #[error("there is no such fit")]
+    Unknown,
+    #[error("the fit is not that far yet")]
+    NotYet,
+    #[error("the fit has failed")]
+    Failed,
+    #[error("{0}")]
+    Missing(&'static str),
+    #[error("the fit has no coefficient called {0}")]
+    UnknownParameter(String),
     #[error("the store failed")]
     Store(#[from] StoreError),
 }
@@ -248,6 +267,11 @@ impl Jobs {
         level: Option<f64>,
     ) -> Result<Predictions, PredictError> {
         predict::predict(&self.floor, tenant, id, data, level).await
+    }
+
+    /// What a picture of the fit shows, as far as the fit is.
+    pub(crate) async fn survey(&self, tenant: &Tenant, id: FitId, view: View) -> Result<Seen, SurveyError> {
+        survey::survey(&self.floor, tenant, id, view).await
     }
 
     /// The stored lifecycle events behind `after`.

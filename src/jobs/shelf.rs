@@ -252,6 +252,10 @@ impl Store for Shelf {
         Ok(block)
     }
 
+    async fn dataset(&self, _: &Tenant, id: FitId) -> Result<Option<Arc<Dataset>>, StoreError> {
+        Ok(self.state().fits.get(&id).map(|kept| kept.data.clone()))
+    }
+
     async fn predictor(&self, _: &Tenant, id: FitId) -> Result<Option<Predictor>, StoreError> {
         Ok(self.state().fits.get(&id).and_then(|kept| kept.predictor.clone()))
     }

@@ -15,6 +15,8 @@ const LEVELS: usize = 12;
 /// A grid of losses, the other parameters where the fit has them.
 #[derive(Clone, Copy, Debug)]
 pub struct Surface<'a> {
+    /// What is lowest at the optimum, as "loss".
+    pub of: &'a str,
     /// The two parameters' names.
     pub names: [&'a str; 2],
     /// Values of the first, ascending and evenly spaced.
@@ -27,6 +29,8 @@ pub struct Surface<'a> {
     pub path: &'a [(f64, f64)],
     /// Where the loss is lowest, where that is known.
     pub optimum: Option<(f64, f64)>,
+    /// The losses are those of one of how many rows.
+    pub every: usize,
 }
 
 /// Draws contours of the loss with the way of the descent on it, its start and the optimum marked.
@@ -56,7 +60,7 @@ pub fn surface(what: &Surface<'_>, look: &Look) -> Picture {
     };
     let ground = Heatmap::new().with_data(heights.clone()).with_x_range(x.0, x.1).with_y_range(y.0, y.1);
     let map = ColorMap::Custom(Arc::new(move |part| between(low, high, part)));
-    chart.add(ground.with_color_map(map).with_legend("loss"));
+    chart.add(ground.with_color_map(map).with_legend(what.of));
     chart.bar(move |height| number((height * height).mul_add(most - least, least)));
     let levels: Vec<f64> = (1..=LEVELS).map(|level| level as f64 / (LEVELS + 1) as f64).collect();
     let contours = ContourPlot::new().with_grid(heights, what.x.to_vec(), what.y.to_vec()).with_levels(&levels);
@@ -76,13 +80,17 @@ pub fn surface(what: &Surface<'_>, look: &Look) -> Picture {
 fn described(what: &Surface<'_>, least: f64, most: f64) -> String {
     let [first, second] = what.names;
     if least > most {
-        return format!("The loss over {first} and {second} has no value here.");
+        return format!("The {} over {first} and {second} has no value here.", what.of);
     }
     let mut text = format!(
-        "Contours of the loss over {first} and {second}, the other parameters where the fit has them: from {} to {}.",
+        "Contours of the {} over {first} and {second}, the other parameters where the fit has them: from {} to {}.",
+        what.of,
         number(least),
         number(most)
     );
+    if what.every > 1 {
+        text.push_str(&format!(" They are computed from one of {} rows.", what.every));
+    }
     if let (Some(start), Some(end)) = (what.path.first(), what.path.last()) {
         text.push_str(&format!(
             " The descent goes from ({}, {}) to ({}, {}).",

@@ -124,8 +124,16 @@ fn the_descent_lies_on_the_error_surface() {
     let loss: Vec<Vec<f64>> = x.iter().map(|b| x.iter().map(|a| height(*a, *b)).collect()).collect();
     let way: Vec<(f64, f64)> =
         (0..30).map(|k| 0.8f64.powi(k)).map(|left| (2.0 - 10.0 * left, -1.0 - 7.0 * left * left)).collect();
-    let what =
-        Surface { names: ["slope", "intercept"], x: &x, y: &x, loss: &loss, path: &way, optimum: Some((2.0, -1.0)) };
+    let what = Surface {
+        of: "loss",
+        names: ["slope", "intercept"],
+        x: &x,
+        y: &x,
+        loss: &loss,
+        path: &way,
+        optimum: Some((2.0, -1.0)),
+        every: 1,
+    };
     seen("surface", &surface(&what, &Look::default()));
     seen("surface-dark", &surface(&what, &dark()));
 }

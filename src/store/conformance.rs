@@ -102,6 +102,7 @@ async fn a_created_fit_is_there_whole(store: Arc<dyn Store>) {
     assert_eq!(record.status, Status::Queued);
     assert_eq!(*record.spec, *new.spec);
     assert_eq!(store.fit(&new.tenant, new.id).await.unwrap(), Some(record));
+    assert_eq!(store.dataset(&new.tenant, new.id).await.unwrap(), Some(new.dataset.columns));
     let events = store.events(&new.tenant, new.id, EventId(0)).await.unwrap();
     assert_eq!(
         events.iter().map(|event| (event.id, event.kind)).collect::<Vec<_>>(),
@@ -114,6 +115,7 @@ async fn another_tenant_sees_nothing(store: Arc<dyn Store>) {
     let record = created(&*store, small(1)).await;
     let other = Tenant::named("other");
     assert_eq!(store.fit(&other, record.id).await.unwrap(), None);
+    assert_eq!(store.dataset(&other, record.id).await.unwrap(), None);
     assert_eq!(store.cancel(&other, record.id, at(1)).await.unwrap(), None);
     assert!(!store.delete(&other, record.id).await.unwrap());
     assert!(store.events(&other, record.id, EventId(0)).await.unwrap().is_empty());
@@ -170,6 +172,7 @@ async fn the_same_data_is_kept_once(store: Arc<dyn Store>) {
     assert!(store.delete(&first.tenant, first.id).await.unwrap());
     let claim = claimed(&*store, 1).await;
     assert_eq!((claim.record.id, claim.dataset.rows()), (second.id, rows));
+    assert_eq!(store.dataset(&second.tenant, second.id).await.unwrap(), Some(claim.dataset));
     assert!(store.delete(&second.tenant, second.id).await.unwrap());
     let third = created(&*store, sized(1, rows)).await;
     assert_ne!(third.dataset.id, first.dataset.id, "the dataset went with its last reference");

@@ -424,6 +424,13 @@ impl Store for MemoryStore {
         Ok(selected.unwrap_or_else(series::empty))
     }
 
+    async fn dataset(&self, tenant: &Tenant, id: FitId) -> Result<Option<Arc<Dataset>>, StoreError> {
+        let content = self.read();
+        let Some(kept) = content.of(tenant, id) else { return Ok(None) };
+        let key = (kept.tenant.clone(), kept.documents.dataset.sha256.clone());
+        Ok(content.datasets.get(&key).map(|dataset| Arc::clone(&dataset.columns)))
+    }
+
     async fn predictor(&self, tenant: &Tenant, id: FitId) -> Result<Option<Predictor>, StoreError> {
         Ok(self.read().of(tenant, id).and_then(|kept| kept.predictor.clone()))
     }

@@ -323,6 +323,9 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// iteration 0 or a checkpoint, points of the abandoned stretch are gone or overwritten: iterations strictly increase.
     async fn history(&self, tenant: &Tenant, id: FitId, from: u64, to: u64) -> Result<HistoryBlock, StoreError>;
 
+    /// The data that the fit was posted with; nothing if the fit is unknown.
+    async fn dataset(&self, tenant: &Tenant, id: FitId) -> Result<Option<Arc<Dataset>>, StoreError>;
+
     /// What predictions need; nothing if the fit has none.
     async fn predictor(&self, tenant: &Tenant, id: FitId) -> Result<Option<Predictor>, StoreError>;
 

@@ -60,6 +60,31 @@ impl Drawn {
         numbers.chunks(2).map(|pair| (pair[0], pair[1])).collect()
     }
 
+    /// The middles of the points of this colour and size.
+    fn points(&self, colour: &str, size: &str) -> Vec<(f64, f64)> {
+        let points = self.elements("circle");
+        let points = points.filter(|at| attribute(at, "fill") == Some(colour) && attribute(at, "r") == Some(size));
+        let number = |at: &str, name: &str| attribute(at, name).unwrap().parse().unwrap();
+        points.map(|at| (number(at, "cx"), number(at, "cy"))).collect()
+    }
+
+    /// The corners of the diamond in the picture; the first of two, for the other explains it.
+    fn optimum(&self) -> (f64, f64) {
+        let diamond = self.elements("path").find(|path| attribute(path, "fill") == Some("#1b1b1b")).unwrap();
+        let numbers: Vec<f64> =
+            attribute(diamond, "d").unwrap().split([' ', ',', 'M', 'L', 'Z']).filter_map(|n| n.parse().ok()).collect();
+        (numbers[0], numbers[3])
+    }
+
+    /// The numbers that stand beside the upright axis, at their heights.
+    fn up(&self) -> Ruler {
+        let mut up = self.ruler("end", "y", false);
+        // Labels stand a little below the place that they name, all by the same.
+        let shift = up.pixels[0] - mark_of(self, up.pixels[0]);
+        up.pixels = up.pixels.map(|pixel| pixel - shift);
+        up
+    }
+
     fn ruler(&self, anchor: &str, coordinate: &str, is_log: bool) -> Ruler {
         let ticks: Vec<(f64, f64)> = self
             .elements("text")
@@ -184,4 +209,254 @@ async fn what_cannot_be_drawn_is_said() {
     let failed = app.fitted(&body).await;
     assert_eq!(failed["status"], "failed");
     assert_eq!(picture(&app, &failed, "loss.svg").await.problem(409), "fit_failed");
+}
+
+fn assert_near(ruler: &Ruler, pixel: f64, expected: f64) {
+    let read = ruler.number(pixel);
+    assert!((read - expected).abs() <= ruler.tolerance(expected), "{read} is read where {expected} is meant");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_curve_and_its_band_are_the_predictions() {
+    let app = spawn_app().await;
+    for name in ["line_auto", "decay", "classes"] {
+        let body = example(name);
+        let fit = app.fitted(&body).await;
+        let feature = if name == "classes" { "hours" } else { "x" };
+        let target = if name == "classes" { "outcome" } else { "y" };
+        let drawn = Drawn::of(&picture(&app, &fit, "fit.svg").await.expect(200));
+        let (across, up) = (drawn.across(), drawn.up());
+        let (xs, ys) = (numbers(&body["data"][feature]), &body["data"][target]);
+        let points = drawn.points("#5c5c5c", "2.6");
+        assert_eq!(points.len(), xs.len(), "{name}");
+        for (at, (x, y)) in points.iter().zip(xs.iter().zip(ys.as_array().unwrap())) {
+            assert_near(&across, at.0, *x);
+            // Of two classes the second one is 1.
+            assert_near(&up, at.1, y.as_f64().unwrap_or_else(|| f64::from(u8::from(y == "pass"))));
+        }
+        let line = drawn.line("#0072b2");
+        let places: Vec<f64> = line.iter().map(|at| across.number(at.0)).collect();
+        let body = json!({"data": {feature: places}, "interval": 0.95});
+        let found = app.predict(&id_of(&fit), &body).await.expect(200).json();
+        let means: Vec<f64> = match found["probabilities"].as_array() {
+            Some(rows) => rows.iter().map(|row| row[1].as_f64().unwrap()).collect(),
+            None => numbers(&found["predictions"]),
+        };
+        assert!(line.len() > 200, "{name}");
+        // Where the line is steep, half a pixel across is more than that upwards.
+        let near = |at: (f64, f64), expected: f64, other: f64| {
+            let read = up.number(at.1);
+            let steep = (other - expected).abs();
+            assert!((read - expected).abs() <= up.tolerance(expected) + steep, "{name}: {read} is not {expected}");
+        };
+        for (row, at) in line.iter().enumerate() {
+            near(*at, means[row], means[row.max(1) - 1]);
+        }
+        // The band is one outline: along its upper side, and back along the lower one.
+        let outline = drawn.elements("path").find(|path| attribute(path, "fill") == Some("#0072b2")).unwrap();
+        let numbers_of =
+            |text: &str| -> Vec<f64> { text.split([' ', 'M', 'L', 'Z']).filter_map(|n| n.parse().ok()).collect() };
+        let outline: Vec<(f64, f64)> =
+            numbers_of(attribute(outline, "d").unwrap()).chunks(2).map(|pair| (pair[0], pair[1])).collect();
+        assert_eq!(outline.len(), 2 * line.len(), "{name}");
+        let (lower, upper) = (numbers(&found["confidence"]["lower"]), numbers(&found["confidence"]["upper"]));
+        for row in 0..line.len() {
+            let back = outline[outline.len() - 1 - row];
+            let (low, high) = if outline[row].1 > back.1 { (outline[row], back) } else { (back, outline[row]) };
+            near(low, lower[row], lower[row.max(1) - 1]);
+            near(high, upper[row], upper[row.max(1) - 1]);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_features_are_seen_as_predicted_against_actual() {
+    let app = spawn_app().await;
+    let (a, b): (Vec<f64>, Vec<f64>) = (0..30).map(|k| (f64::from(k % 7), f64::from(k * k % 11))).unzip();
+    let y: Vec<f64> = a.iter().zip(&b).enumerate().map(|(k, (a, b))| 2.0 * a - b + 0.1 * (k % 3) as f64).collect();
+    let body = json!({"data": {"a": a, "b": b, "y": y}, "model": {"kind": "linear", "target": "y"}});
+    let fit = app.fitted(&body).await;
+    let drawn = Drawn::of(&picture(&app, &fit, "fit.svg").await.expect(200));
+    let found = app.predict(&id_of(&fit), &json!({"data": body["data"]})).await.expect(200).json();
+    let (across, up) = (drawn.across(), drawn.up());
+    let points = drawn.points("#5c5c5c", "2.6");
+    assert_eq!(points.len(), y.len());
+    for (at, (predicted, actual)) in points.iter().zip(numbers(&found["predictions"]).iter().zip(&y)) {
+        assert_near(&across, at.0, *predicted);
+        assert_near(&up, at.1, *actual);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn residuals_are_of_the_rows_that_take_part() {
+    let app = spawn_app().await;
+    let mut body = example("line_auto");
+    let (xs, ys) = (numbers(&body["data"]["x"]), numbers(&body["data"]["y"]));
+    body["validation"] = json!({"last_rows": 20});
+    let fit = app.fitted(&body).await;
+    let drawn = Drawn::of(&picture(&app, &fit, "residuals.svg").await.expect(200));
+    let found = app.predict(&id_of(&fit), &json!({"data": body["data"]})).await.expect(200).json();
+    let fitted = &numbers(&found["predictions"])[..xs.len() - 20];
+    let residuals: Vec<f64> = fitted.iter().zip(&ys).map(|(fitted, y)| y - fitted).collect();
+    let points = drawn.points("#5c5c5c", "2.6");
+    assert_eq!(points.len(), residuals.len());
+    // Pixels are a straight map of the numbers: what two far points say of it holds for all.
+    let check = |pixels: &[f64], values: &[f64]| {
+        let by = |a: &usize, b: &usize| values[*a].total_cmp(&values[*b]);
+        let low = (0..values.len()).min_by(by).unwrap();
+        let high = (0..values.len()).max_by(by).unwrap();
+        let pixel = (pixels[high] - pixels[low]) / (values[high] - values[low]);
+        assert!(pixel.abs() > 10.0 / (values[high] - values[low]), "the points are spread");
+        for (at, value) in pixels.iter().zip(values) {
+            assert!((pixels[low] + pixel * (value - values[low]) - at).abs() < 0.6, "{value} is at {at}");
+        }
+    };
+    let (across, up): (Vec<f64>, Vec<f64>) = points.into_iter().unzip();
+    check(&across, fitted);
+    check(&up, &residuals);
+    // Beside it the same residuals in order.
+    let mut sorted = residuals;
+    sorted.sort_by(f64::total_cmp);
+    let (across, up): (Vec<f64>, Vec<f64>) = drawn.points("#0072b2", "2.6").into_iter().unzip();
+    check(&up, &sorted);
+    assert!(across.is_sorted());
+    let (middle, last) = (sorted.len() / 2, sorted.len() - 1);
+    assert!((across[0] + across[last] - across[middle] - across[last - middle]).abs() < 1.0, "quantiles are symmetric");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_surface_is_that_of_the_loss_and_the_descent_is_on_it() {
+    let app = spawn_app().await;
+    let body = example("line");
+    let fit = app.fitted(&body).await;
+    let drawn = Drawn::of(&picture(&app, &fit, "surface.svg").await.expect(200));
+    let (across, up) = (drawn.across(), drawn.up());
+    let history = app.history(&id_of(&fit), "").await.expect(200).json();
+    let way = ["x", "intercept"].map(|name| numbers(&history["coefficients"][name]));
+    let line = drawn.line("#d55e00");
+    assert_eq!(line.len(), way[0].len());
+    for (row, at) in line.iter().enumerate() {
+        assert_near(&across, at.0, way[0][row]);
+        assert_near(&up, at.1, way[1][row]);
+    }
+    let start = drawn.points("#d55e00", "5.5")[0];
+    assert_near(&across, start.0, -8.0);
+    assert_near(&up, start.1, -8.0);
+    // The descent has not arrived, but the optimum of a line is known.
+    let optimum = drawn.optimum();
+    let known = &fit["result"]["optimum"]["coefficients"];
+    assert_near(&across, optimum.0, known["x"].as_f64().unwrap());
+    assert_near(&up, optimum.1, known["intercept"].as_f64().unwrap());
+    // Along a contour the mean squared error is the same.
+    let (xs, ys) = (numbers(&body["data"]["x"]), numbers(&body["data"]["y"]));
+    let loss = |slope: f64, intercept: f64| {
+        let errors = xs.iter().zip(&ys).map(|(x, y)| (slope * x + intercept - y).powi(2));
+        errors.sum::<f64>() / xs.len() as f64
+    };
+    let contours: Vec<&str> = drawn
+        .elements("path")
+        .filter(|path| attribute(path, "stroke") == Some("#5c5c5c"))
+        .map(|path| attribute(path, "d").unwrap())
+        .filter(|path| path.matches('M').count() > 3)
+        .collect();
+    assert!(contours.len() > 8, "{} contours", contours.len());
+    let mut levels = Vec::new();
+    for contour in contours {
+        let numbers: Vec<f64> = contour.split([' ', 'M', 'L']).filter_map(|n| n.parse().ok()).collect();
+        let losses = numbers.chunks(2).map(|at| loss(across.number(at[0]), up.number(at[1]))).map(f64::sqrt);
+        let (low, high) = losses.fold((f64::INFINITY, 0.0_f64), |(low, high), root| (low.min(root), high.max(root)));
+        levels.push((low, high));
+    }
+    let span = levels.last().unwrap().1 - levels[0].0;
+    for pair in levels.windows(2) {
+        assert!(pair[0].1 < pair[1].0, "each contour is above the one before: {pair:?}");
+    }
+    assert!(levels.iter().all(|(low, high)| high - low < 0.03 * span), "{levels:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_surface_is_over_any_two_parameters() {
+    let app = spawn_app().await;
+    let fit = app.fitted(&example("cubic")).await;
+    let named = |picture: &str| format!("surface.svg?{picture}");
+    let drawn = Drawn::of(&picture(&app, &fit, &named("x=intercept&y=x%5E2")).await.expect(200));
+    assert!(drawn.svg.contains("Contours of the loss over intercept and x^2, "), "{}", &drawn.svg[..400]);
+    let drawn = Drawn::of(&picture(&app, &fit, &named("y=x")).await.expect(200));
+    assert!(drawn.svg.contains("Contours of the loss over x^2 and x, "), "{}", &drawn.svg[..400]);
+    assert_eq!(picture(&app, &fit, &named("x=beauty")).await.problem(400), "invalid_query");
+    assert_eq!(picture(&app, &fit, &named("x=x&y=x")).await.problem(404), "not_found");
+    let body = json!({
+        "data": {"x": [1, 2, 3], "y": [2, 4, 7]}, "model": {"kind": "linear", "target": "y", "intercept": false}
+    });
+    assert_eq!(picture(&app, &app.fitted(&body).await, "surface.svg").await.problem(404), "not_found");
+    let body = json!({
+        "data": {"x": [1, 2, 3, 4, 5, 6], "y": ["a", "b", "c", "a", "b", "c"]}, "model": {"kind": "softmax", "target": "y"},
+        "penalty": {"l2": 0.1}
+    });
+    let classes = app.fitted(&body).await;
+    assert_eq!(picture(&app, &classes, "fit.svg").await.problem(404), "not_found");
+    picture(&app, &classes, "surface.svg").await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_fit_is_seen_as_far_as_it_is() {
+    let app = spawn_app().await;
+    let mut body = example("line");
+    body["optimizer"]["learning_rate"] = json!(1e-9);
+    body["stop"] = json!({"max_iterations": 10_000_000, "gradient_tolerance": 0, "loss_tolerance": 0});
+    let id = app.started(&body).await;
+    let mut events = app.events(&id, None).await;
+    while events.next().await.unwrap().kind != "progress" {}
+    let fit = json!({"id": id});
+    for name in ["fit.svg", "residuals.svg", "surface.png", "loss.svg", "path.svg"] {
+        picture(&app, &fit, name).await.expect(200);
+    }
+    assert_eq!(picture(&app, &fit, "correlation.svg").await.problem(409), "fit_not_finished");
+    app.cancel(&id).await;
+    body["history"] = json!({"coefficients": false});
+    let id = app.started(&body).await;
+    let mut events = app.events(&id, None).await;
+    while events.next().await.unwrap().kind != "progress" {}
+    assert_eq!(picture(&app, &json!({"id": id}), "fit.svg").await.problem(404), "not_found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_lowest_place_of_a_surface_is_where_the_fit_has_ended() {
+    let app = spawn_app().await;
+    let ridge = json!({"penalty": {"l2": 0.3}});
+    let robust = json!({"loss": "huber", "weights": {"column": "w"}});
+    let none = json!({});
+    for (name, change) in [
+        ("line_auto", &none),
+        ("line_auto", &ridge),
+        ("line_auto", &robust),
+        ("cubic_auto", &none),
+        ("classes", &none),
+        ("classes", &ridge),
+        ("counts", &none),
+        ("decay", &none),
+        ("decay", &ridge),
+        ("decay", &robust),
+        ("peaks", &none),
+    ] {
+        let mut body = example(name);
+        let rows = body["data"].as_object().unwrap().values().next().unwrap().as_array().unwrap().len();
+        if change.get("weights").is_some() {
+            body["data"]["w"] = (0..rows).map(|row| (row % 4) as f64).collect();
+        }
+        for (key, value) in change.as_object().unwrap() {
+            body[key] = value.clone();
+        }
+        // Without a way the optimum is in the middle of what is seen.
+        body["history"] = json!({"coefficients": false});
+        let fit = app.fitted(&body).await;
+        assert_eq!(fit["result"]["converged"], true, "{name} {change}");
+        let svg = picture(&app, &fit, "surface.svg").await.expect(200).text();
+        let of = if change.get("penalty").is_some() { "objective" } else { "loss" };
+        assert!(svg.contains(&format!("Contours of the {of} over ")), "{name} {change}");
+        let (_, rest) = svg.split_once("fit has them: from ").unwrap();
+        let lowest: f64 = rest.split_once(" to ").unwrap().0.parse().unwrap();
+        let objective = fit["result"]["objective"].as_f64().unwrap();
+        assert!((lowest / objective - 1.0).abs() < 2e-3, "{name} {change}: {lowest} is not {objective}");
+    }
 }

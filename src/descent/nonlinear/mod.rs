@@ -5,6 +5,7 @@ mod check;
 mod equation;
 mod folds;
 mod identify;
+mod landscape;
 mod memory;
 mod metrics;
 mod objective;
@@ -23,5 +24,6 @@ mod properties;
 
 pub(super) use check::{check, estimate, resolve};
 pub(super) use equation::Equation;
+pub(super) use landscape::CurveLandscape;
 pub(super) use predict::predict;
 pub(super) use run::run;

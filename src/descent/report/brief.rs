@@ -120,7 +120,8 @@ pub(super) fn predictor(spec: &Spec, data: &Dataset, problem: &Problem, working:
     predictor_of(spec, data, &problem.design, working)
 }
 
-fn predictor_of(spec: &Spec, data: &Dataset, design: &Design, working: Vec<f64>) -> Predictor {
+/// The same of a design alone.
+pub(in crate::descent) fn predictor_of(spec: &Spec, data: &Dataset, design: &Design, working: Vec<f64>) -> Predictor {
     let mut vectors = design.basis.vectors();
     vectors.push(("target_shift".to_owned(), vec![design.target_shift]));
     let (levels, classes) = (super::levels(spec, data), design.classes.clone());

@@ -18,7 +18,7 @@ use super::told::Told;
 use super::validation::Judge;
 use super::{COVARIANCE_MAX, Dataset, Lanes, Representation, Team};
 
-pub(super) use brief::{observed, patience, reason, tell, unready, work};
+pub(super) use brief::{observed, patience, predictor_of, reason, tell, unready, work};
 pub(super) use inference::{Estimates, estimates};
 use metrics::metrics;
 pub(super) use metrics::{Counted, criteria, of_predictions};

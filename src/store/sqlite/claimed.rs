@@ -52,7 +52,8 @@ fn checkpoint(connection: &Connection, id: FitId) -> Result<Option<StoredCheckpo
     state.map(|state| codec::read_checkpoint(&state)).transpose()
 }
 
-fn columns(connection: &Connection, id: FitId) -> Result<StoredColumns, StoreError> {
+/// Where the data of a fit that there is lies.
+pub(super) fn columns(connection: &Connection, id: FitId) -> Result<StoredColumns, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT d.file, i.columns, d.id, d.tenant, d.sha256, d.seal FROM fit f JOIN dataset d ON d.id = f.dataset
              LEFT JOIN dataset_inline i ON i.dataset = d.id

@@ -273,6 +273,19 @@ impl Store for SqliteStore {
         self.read(id, select).await
     }
 
+    async fn dataset(&self, tenant: &Tenant, id: FitId) -> Result<Option<Arc<Dataset>>, StoreError> {
+        let of = tenant.clone();
+        // Nothing is quarantined: what a fit has found stands, whatever has become of its data since.
+        let stored = self.readers.run(move |reader| reads::columns(reader, &of, id)).await?;
+        let Some(stored) = stored else { return Ok(None) };
+        match self.columns(stored).await {
+            Ok(columns) => Ok(Some(Arc::new(columns))),
+            // A fit that is removed takes its file with it.
+            Err(_) if self.fit(tenant, id).await?.is_none() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn predictor(&self, tenant: &Tenant, id: FitId) -> Result<Option<Predictor>, StoreError> {
         let tenant = tenant.clone();
         self.read(id, move |reader| reads::predictor(reader, &tenant, id)).await

@@ -3,6 +3,7 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
+use super::claimed::{self, StoredColumns};
 use super::rows::{self, nanoseconds, whole};
 use crate::fit::{Event, EventId, FitId, FitRecord, Predictor, Tenant};
 use crate::store::{ListQuery, Page, StoreError, codec};
@@ -75,6 +76,15 @@ pub(super) fn events(
         events.push(rows::event(row, id)?);
     }
     Ok(events)
+}
+
+/// Where the fit's data is.
+pub(super) fn columns(
+    connection: &Connection,
+    tenant: &Tenant,
+    id: FitId,
+) -> Result<Option<StoredColumns>, StoreError> {
+    if rows::belongs(connection, tenant, id)? { claimed::columns(connection, id).map(Some) } else { Ok(None) }
 }
 
 /// What predictions need.
