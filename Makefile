@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-.PHONY: accuracy interleavings planted soak help run test tools format lint clients container schemathesis sets nextest examples
+.PHONY: accuracy interleavings planted soak help run test tools format lint clients container page schemathesis sets nextest examples
 
 help: ## Lists what there is.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /: /'
@@ -15,7 +15,7 @@ run: ## Builds the service and serves it on 127.0.0.1:8080, with its store in ./
 	exec cargo run --release --locked --quiet
 
 # The runner comes last, so that its count closes the output.
-test: tools format lint container schemathesis clients sets interleavings nextest ## Passes every check and every test, and installs what they need.
+test: tools format lint container schemathesis clients page sets interleavings nextest ## Passes every check and every test, and installs what they need.
 
 tools: ## Installs what the tests need and this machine lacks.
 	scripts/tools.sh
@@ -34,6 +34,9 @@ schemathesis: ## Throws generated requests at the started service and holds its 
 
 clients: ## Makes a client of openapi.yaml and calls every operation of the started service with it.
 	scripts/clients.sh
+
+page: ## Tries the page in a real browser; the screenshots stay in .work/pictures.
+	scripts/page.sh
 
 sets: tests/numerics/sets/summary.txt ## Solves the reference problems of the numeric tests, where they are older than how.
 

@@ -26,12 +26,27 @@ missing=()
 command -v cc >/dev/null || missing+=(build-essential) # the embedded SQLite is compiled
 command -v curl >/dev/null || missing+=(curl)          # the README's lines are run as printed
 command -v python3 >/dev/null || missing+=(python3)
+command -v chromium >/dev/null || missing+=(chromium)  # the page is tried in it
+command -v node >/dev/null || missing+=(nodejs)
+command -v npm >/dev/null || missing+=(npm)
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 [ ${#missing[@]} -eq 0 ] || apt "${missing[@]}"
 
 for component in rustfmt clippy; do
     command -v "cargo-${component/rustfmt/fmt}" >/dev/null || rustup component add "$component"
 done
+
+# The page is tried with the browser and the checker of accessibility that scripts/page.sh names.
+PLAYWRIGHT=1.65.1
+AXE=4.14.1
+modules=.work/page/node_modules
+version() { node -p "require('./$modules/$1/package.json').version" 2>/dev/null || true; }
+if [ "$(version playwright-core) $(version axe-core)" != "$PLAYWRIGHT $AXE" ]; then
+    say "installing playwright-core $PLAYWRIGHT and axe-core $AXE into .work/page"
+    mkdir -p .work/page
+    npm install --silent --no-audit --no-fund --no-package-lock --prefix .work/page \
+        "playwright-core@$PLAYWRIGHT" "axe-core@$AXE" </dev/null
+fi
 
 venv=.work/venv
 pins=("schemathesis==$SCHEMATHESIS" "openapi-python-client==$GENERATOR" "${PEERS[@]}")

@@ -389,3 +389,25 @@ fn every_planted_fault_applies_and_says_what_finds_it() {
         }
     }
 }
+
+#[test]
+fn what_the_build_reads_goes_to_the_image() {
+    let ignored = read(".dockerignore");
+    let sent: BTreeSet<&str> = ignored.lines().filter_map(|line| line.strip_prefix('!')).collect();
+    let mut found = 0;
+    for source in sources("src") {
+        for rest in source.code.split("include_str!(\"").skip(1) {
+            let folder = source.path.strip_prefix(root()).unwrap_or(&source.path).parent().unwrap();
+            let mut parts: Vec<&str> = folder.iter().map(|part| part.to_str().unwrap()).collect();
+            for part in rest.split('"').next().unwrap().split('/') {
+                match part {
+                    ".." => parts.truncate(parts.len() - 1),
+                    part => parts.push(part),
+                }
+            }
+            found += 1;
+            assert!(sent.contains(parts[0]), "{} is not sent to the builder", parts.join("/"));
+        }
+    }
+    assert!(found > 10, "{found} files are read");
+}

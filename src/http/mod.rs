@@ -10,6 +10,7 @@ mod wire;
 mod catalogue;
 mod documents;
 mod health;
+mod page;
 
 mod body;
 mod frame;

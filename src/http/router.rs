@@ -9,7 +9,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, Predicate};
 
 use super::problem::{self, Problem};
-use super::{App, catalogue, documents, fits, frame, guard, health};
+use super::{App, catalogue, documents, fits, frame, guard, health, page};
 
 /// One operation: a method on a path, and who answers.
 pub(crate) struct Route {
@@ -32,6 +32,8 @@ pub(crate) fn table() -> Vec<Route> {
         post("/fits/{id}/predict", fits::predict),
         get("/fits/{id}/plot/{picture}", fits::plot),
         get("/catalogue", catalogue::read),
+        get("/", page::index),
+        get("/page/{file}", page::file),
         get("/livez", health::alive),
         get("/readyz", health::ready),
         get("/openapi.yaml", documents::yaml),

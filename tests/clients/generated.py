@@ -71,6 +71,8 @@ def rest(client):
     assert call("documents.get_openapi_yaml", 200, client).startswith("openapi:")
     assert "<html" in call("documents.get_docs", 200, client)
     call("documents.get_docs_file", 200, client, "swagger-ui.css")
+    assert "<html" in call("documents.get_page", 200, client)
+    assert "export" in call("documents.get_page_file", 200, client, "text.js")
 
 
 def main(address, example):
