@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes a client of openapi.yaml and calls every operation of the started service with it.
+# Makes a client of openapi.yaml and calls every operation of the started service with it. Then lets the clients of
+# examples/clients fit the same, whose answers have to be the same.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,3 +10,4 @@ mkdir -p .work/client
 .work/venv/bin/openapi-python-client generate --path openapi.yaml --config tests/clients/generator.yaml \
     --meta none --output-path .work/client/fitd_client --overwrite --fail-on-warning
 PYTHONPATH=.work/client scripts/served.sh .work/venv/bin/python tests/clients/generated.py ADDRESS examples/line.json
+scripts/served.sh tests/clients/examples.sh ADDRESS

@@ -460,3 +460,19 @@ async fn the_lowest_place_of_a_surface_is_where_the_fit_has_ended() {
         assert!((lowest / objective - 1.0).abs() < 2e-3, "{name} {change}: {lowest} is not {objective}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pictures_of_the_readme_are_what_the_service_draws() {
+    let app = spawn_app().await;
+    for (name, drawn) in [("line", "surface.svg"), ("decay", "fit.svg"), ("stopping_early", "loss.svg?y_scale=log")] {
+        let fit = app.fitted(&example(name)).await;
+        let found = picture(&app, &fit, drawn).await.expect(200).body;
+        let (file, _) = drawn.split_once('?').unwrap_or((drawn, ""));
+        let path = format!("{}/docs/pictures/{file}", env!("CARGO_MANIFEST_DIR"));
+        // To write them again, say so.
+        if std::env::var_os("FITD_WRITE_PICTURES").is_some() {
+            std::fs::write(&path, &found).unwrap();
+        }
+        assert!(std::fs::read(&path).unwrap() == found, "{path} is not what is drawn now");
+    }
+}
