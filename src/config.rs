@@ -1,11 +1,15 @@
 //! The configuration: every flag with its `FITD_` variable and its default, one struct per concern. Nothing here opens,
 //! binds or starts anything.
 
+mod fit;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use fit::FitArgs;
 
 /// An HTTP fitting service: post a dataset and hyperparameters, get an honest fit.
 #[derive(Clone, Debug, Parser)]
@@ -36,6 +40,9 @@ pub struct Config {
 pub enum Command {
     /// Start the service (the default)
     Serve,
+    /// Fit a CSV file, by a service or in this process; exit 0 if it converged, 1 if it failed, 2 if what was asked for
+    /// cannot be done, 3 if it stopped before it converged, 69 if the service does not answer, 130 if it was interrupted
+    Fit(Box<FitArgs>),
     /// Ask the service at the configured port whether it lives; exit 0 if it does
     Healthcheck,
     /// Read everything in the store with its checksums, also beside a running service; exit 1 if anything is damaged

@@ -7,6 +7,7 @@
 pub mod config;
 pub mod failpoints;
 pub mod serve;
+pub mod terminal;
 pub mod upkeep;
 
 mod watchdog;

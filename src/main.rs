@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use fitd::config::{Command, Config, LogFormat, LoggingConfig};
+use fitd::config::{Command, Config, FitArgs, LogFormat, LoggingConfig};
 use fitd::serve::{self, StartError};
+use fitd::terminal::{self, Ended, Fault};
 use fitd::upkeep;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -21,6 +22,15 @@ const EXIT_LOCKED: u8 = 75;
 const EXIT_DISK: u8 = 74;
 /// The configuration or the store cannot be used (`EX_CONFIG`).
 const EXIT_CONFIG: u8 = 78;
+
+/// A fit from the terminal cannot be made of what was asked for.
+const EXIT_ASKED: u8 = 2;
+/// It stopped before it converged.
+const EXIT_UNCONVERGED: u8 = 3;
+/// Its service does not answer (`EX_UNAVAILABLE`).
+const EXIT_UNAVAILABLE: u8 = 69;
+/// It was interrupted.
+const EXIT_INTERRUPTED: u8 = 130;
 
 /// How long answers may take that say that the disk has failed.
 const LAST_ANSWERS: Duration = Duration::from_millis(300);
@@ -38,6 +48,7 @@ fn main() -> ExitCode {
         Command::Healthcheck => healthcheck::check(config.listen.listen).context("the service does not answer"),
         Command::Check => check(&config),
         Command::Backup { to } => backup(&config, &to),
+        Command::Fit(args) => return fit(&config, &args),
         Command::Serve => start(&config),
     };
     match outcome {
@@ -89,6 +100,32 @@ fn backup(config: &Config, to: &Path) -> anyhow::Result<()> {
     anyhow::ensure!(findings.faults.is_empty(), "the copy is damaged, as the store may be: run check");
     writeln!(std::io::stdout(), "{} fits and {} datasets were copied", findings.fits, findings.datasets)?;
     Ok(())
+}
+
+fn fit(config: &Config, args: &FitArgs) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("fitd: no runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let ended = runtime.block_on(terminal::fit(config, args));
+    runtime.shutdown_background();
+    ExitCode::from(match ended {
+        Ok(Ended::Converged) => 0,
+        Ok(Ended::Failed) => 1,
+        Ok(Ended::Unconverged) => EXIT_UNCONVERGED,
+        Ok(Ended::Cancelled) => EXIT_INTERRUPTED,
+        Err(fault) => {
+            eprintln!("fitd: {fault}");
+            match fault {
+                Fault::Asked(_) => EXIT_ASKED,
+                Fault::Service(_) => EXIT_UNAVAILABLE,
+                Fault::Write(_) => EXIT_DISK,
+            }
+        }
+    })
 }
 
 fn start(config: &Config) -> anyhow::Result<()> {

@@ -110,6 +110,7 @@ fn crate_modules(code: &str) -> BTreeSet<String> {
 /// What each folder of `src/` may use of this crate beside itself. The store's door is `jobs`: what the edge needs of the
 /// store, `jobs` hands on. The configuration is no layer: the edge has its limits from it.
 const LAYERS: &[(&str, &[&str])] = &[
+    ("config", &[]),
     ("descent", &[]),
     ("plot", &[]),
     ("fit", &["descent"]),
@@ -118,6 +119,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("jobs", &["descent", "failpoints", "fit", "store"]),
     ("http", &["config", "descent", "fit", "ingest", "jobs", "plot"]),
     ("serve", &["config", "http", "jobs", "store"]),
+    ("terminal", &["config", "serve"]),
     ("upkeep", &["serve", "store"]),
 ];
 

@@ -12,4 +12,5 @@ mod migrating;
 mod readme;
 mod starting;
 mod stopping;
+mod terminal;
 mod upkeep;
