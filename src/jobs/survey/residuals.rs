@@ -4,9 +4,10 @@ use super::Standing;
 use crate::descent;
 use crate::jobs::SurveyError;
 
-/// Quantiles that are told, at most; at each end so many without a gap.
-const QUANTILES_MAX: usize = 1_000;
-const ENDS: usize = 100;
+/// Values up to which each one's quantile is told.
+const ALL_MAX: usize = 1_000;
+/// Of more, those at ranks that grow from each end by this factor: as close at the ends as in the middle.
+const GROWTH: f64 = 1.03;
 
 /// Residuals.
 #[derive(Clone, Debug)]
@@ -39,10 +40,20 @@ fn quantiles(values: &[f64]) -> Vec<(f64, f64)> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
     let count = sorted.len();
-    let every = count.saturating_sub(2 * ENDS).div_ceil(QUANTILES_MAX - 2 * ENDS).max(1);
-    let is_told = |place: &usize| *place < ENDS || place + ENDS >= count || place.is_multiple_of(every);
-    let places = (0..count).filter(is_told);
+    let places = places(count).into_iter();
     places.map(|place| (descent::normal_quantile((place as f64 + 0.5) / count as f64), sorted[place])).collect()
+}
+
+/// The ranks whose quantiles are told, ascending.
+fn places(count: usize) -> Vec<usize> {
+    if count <= ALL_MAX {
+        return (0..count).collect();
+    }
+    let next =
+        |place: &usize| Some(((*place as f64 * GROWTH) as usize).max(place + 1)).filter(|next| *next < count / 2);
+    let low: Vec<usize> = std::iter::successors(Some(0), next).collect();
+    let high: Vec<usize> = low.iter().rev().map(|place| count - 1 - place).collect();
+    [low, high].concat()
 }
 
 #[cfg(test)]
@@ -57,8 +68,10 @@ mod tests {
         let values: Vec<f64> = (0..count).map(|place| 3.0 + 2.0 * at(place * 7_919 % count)).collect();
         let found = quantiles(&values);
         let ends = [found[0].0, found[found.len() - 1].0].map(f64::to_bits);
-        assert!(found.len() <= QUANTILES_MAX && ends == [at(0), at(count - 1)].map(f64::to_bits));
+        assert!(found.len() <= ALL_MAX && ends == [at(0), at(count - 1)].map(f64::to_bits));
         assert!(found.iter().all(|(normal, own)| (own - (3.0 + 2.0 * normal)).abs() < 1e-9));
         assert!(found.is_sorted_by(|a, b| a.0 < b.0));
+        let steps = found.windows(2).map(|pair| pair[1].0 - pair[0].0);
+        assert!(steps.fold(0.0, f64::max) < 0.5, "without a gap");
     }
 }
