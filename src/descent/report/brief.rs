@@ -74,11 +74,7 @@ pub(in crate::descent) fn tell(reason: StopReason, spec: &Spec, warnings: &mut V
         }
     }
     if !reason.converged() && spec.covariance != Covariance::None {
-        let by = reason.as_str();
-        let detail = format!(
-            "the fit stopped by {by} before it converged, so standard errors, intervals and covariance are left out"
-        );
-        warn(warnings, "not_converged", detail);
+        super::not_converged(reason, warnings);
     }
 }
 

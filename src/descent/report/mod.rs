@@ -252,11 +252,18 @@ pub(super) struct Standing {
     pub(super) freedom: f64,
 }
 
+const LEFT_OUT: &str = "so standard errors, intervals and covariance are left out";
+
+/// That there are no errors of estimates which are not those of an optimum.
+fn not_converged(reason: StopReason, warnings: &mut Vec<Warning>) {
+    let detail = format!("the fit stopped before it converged ({}), {LEFT_OUT}", reason.as_str());
+    warn(warnings, "not_converged", detail);
+}
+
 /// Whether errors of the estimates would mean nothing; a warning says why.
 pub(super) fn are_unknown(spec: &Spec, standing: &Standing, warnings: &mut Vec<Warning>) -> bool {
-    let left_out = "so standard errors, intervals and covariance are left out";
     if let Some(what) = &standing.at_end {
-        warn(warnings, "at_bound", format!("{what}, {left_out}"));
+        warn(warnings, "at_bound", format!("{what}, {LEFT_OUT}"));
         return true;
     }
     if spec.covariance == Covariance::None {
@@ -264,22 +271,21 @@ pub(super) fn are_unknown(spec: &Spec, standing: &Standing, warnings: &mut Vec<W
     }
     if !standing.converged {
         if !standing.reason.converged() {
-            let by = standing.reason.as_str();
-            warn(warnings, "not_converged", format!("the fit stopped by {by} before it converged, {left_out}"));
+            not_converged(standing.reason, warnings);
         }
         return true;
     }
     if spec.penalty.l2 + spec.penalty.l1 > 0.0 {
-        warn(warnings, "penalized", format!("a penalty biases the estimates, {left_out}"));
+        warn(warnings, "penalized", format!("a penalty biases the estimates, {LEFT_OUT}"));
         return true;
     }
     if standing.shape == Shape::PiecewiseLinear {
-        let detail = format!("there is no formula for the errors of {} regression here, {left_out}", spec.loss.kind);
+        let detail = format!("there is no formula for the errors of {} regression here, {LEFT_OUT}", spec.loss.kind);
         warn(warnings, "no_error_formula", detail);
         return true;
     }
     if spec.loss.settings.contains_key("class_weights") && spec.covariance == Covariance::Classical {
-        let detail = format!("class weights are no part of a likelihood, {left_out}; hc1 gives them");
+        let detail = format!("class weights are no part of a likelihood, {LEFT_OUT}; hc1 gives them");
         warn(warnings, "no_error_formula", detail);
         return true;
     }
@@ -287,7 +293,7 @@ pub(super) fn are_unknown(spec: &Spec, standing: &Standing, warnings: &mut Vec<W
         return true;
     }
     if standing.freedom <= 0.0 {
-        let detail = format!("there are no more observations than coefficients, {left_out}");
+        let detail = format!("there are no more observations than coefficients, {LEFT_OUT}");
         warn(warnings, "no_degrees_of_freedom", detail);
         return true;
     }
