@@ -7,7 +7,7 @@ use super::losses::{self, Shape};
 use super::models::{Family, Response};
 use super::optimizers::{self, Holds};
 use super::outcome::Label;
-use super::spec::{Covariance, Spec, Split};
+use super::spec::{Covariance, Spec, Split, Spread};
 use super::{COVARIANCE_MAX, Dataset, SIDE_BY_SIDE};
 
 /// Bytes of a double, or of an index.
@@ -138,7 +138,8 @@ impl<'a> Linear<'a> {
         let searching = match self.spec.restarts {
             Some(restarts) if restarts.count > 1 => {
                 let own = ASIDE + ASIDE_VECTORS * WORD * self.total;
-                let one = self.objective() + order + self.stepping(n, 1.0) + own;
+                let descent = self.objective() + order + self.stepping(n, 1.0);
+                let one = descent.max(self.drawing(n, restarts.spread)) + own;
                 beside.min(restarts.count as f64) * one + restarts.count as f64 * (WORD * self.total + 64.0)
             }
             _ => 0.0,
@@ -267,6 +268,8 @@ impl<'a> Linear<'a> {
         // The rows of a batch are copied, a block at a time.
         let batch = self.spec.optimizer.integer("batch_size").map_or(0.0, |size| (size as f64).min(n));
         let pass = self.scratch(n, threads) + 4.0 * batch + self.row_bytes * batch.min(BLOCK_ROWS);
+        // A descent on a compressed objective passes over no rows.
+        let pass = if self.compressed { 0.0 } else { pass };
         let own = match optimizers::method(&self.spec.optimizer).map(|method| method.holds(&self.spec.optimizer)) {
             Some(Holds::Hessian) => {
                 let inner = self.inner(n);
@@ -281,6 +284,12 @@ impl<'a> Linear<'a> {
         };
         // A penalty is brought into whitened coordinates beside what it was.
         largest([lengths, self.form(), pass, own])
+    }
+
+    /// Drawing where a descent begins: a fit of as many rows as there are coefficients.
+    fn drawing(&self, n: f64, spread: Spread) -> f64 {
+        let through_rows = spread == Spread::Rows && self.k < 2.0 && n >= self.p;
+        if through_rows { self.p * (WORD * (self.p + 1.0) + 24.0) } else { 0.0 }
     }
 
     /// The rows as lines: reading them, and a step to their minimum.

@@ -159,9 +159,9 @@ fn through_rows(problem: &Problem, generator: &mut Pcg64, team: &dyn Team) -> Op
         let mut rows: Vec<Vec<f64>> = Vec::with_capacity(p);
         for _ in 0..p {
             let row = ((u128::from(generator.next_u64()) * design.rows() as u128) >> 64) as usize;
-            let mut functions = vec![0.0; p];
-            design.row(row, &mut functions);
-            functions.push(design.target()[row] - design.target_shift);
+            let mut functions = vec![0.0; p + 1];
+            design.row(row, &mut functions[..p]);
+            functions[p] = design.target()[row] - design.target_shift;
             rows.push(functions);
         }
         if let Some(solution) = solve(rows, &|| team.gives_up()) {
