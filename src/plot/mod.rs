@@ -6,8 +6,8 @@
 
 mod chart;
 mod correlation;
-mod dash;
 mod fitted;
+mod image;
 mod loss;
 mod path;
 mod residuals;
@@ -29,7 +29,6 @@ pub use theme::Theme;
 
 use std::fmt::Write;
 
-use kuva::backend::raster::RasterBackend;
 use kuva::backend::svg::SvgBackend;
 use kuva::render::render::Scene;
 
@@ -105,9 +104,9 @@ impl Picture {
     /// As a PNG image, `scale` pixels to a CSS pixel.
     ///
     /// # Errors
-    /// When the image cannot be encoded.
+    /// When the image cannot be drawn.
     pub fn png(&self, scale: f32) -> Result<Vec<u8>, String> {
-        RasterBackend::new().with_scale(scale).render_scene(&dash::broken(&self.scene))
+        image::png(&self.svg(), scale)
     }
 }
 
