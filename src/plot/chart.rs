@@ -8,7 +8,7 @@ use kuva::render::plots::Plot;
 use kuva::render::render::render_multiple;
 use std::sync::Arc;
 
-use super::text::{label, number};
+use super::text::{apart, label, number, power};
 use super::thin::Cloud;
 use super::{Look, Picture, Scale, thin};
 
@@ -59,6 +59,13 @@ impl Axis {
     /// Whether it is divided by powers of ten.
     pub(super) fn is_log(&self) -> bool {
         self.is_log
+    }
+
+    /// Its numbers: as many digits as tell its ticks apart.
+    fn ticks(&self) -> TickFormat {
+        let (low, high) = self.range.map_or((0.0, 1.0), |range| widened(range, self.is_log));
+        let (is_log, size) = (self.is_log, low.abs().max(high.abs()));
+        TickFormat::Custom(Arc::new(move |value| if is_log { power(value) } else { apart(value, high - low, size) }))
     }
 
     /// Whether the value has a place on it.
@@ -133,7 +140,8 @@ impl<'a> Chart<'a> {
                     counts.iter().map(|row| row.iter().map(|count| part(*count)).collect()).collect();
                 let ground = theme.ground();
                 let colour = move |part: f64| if part <= 0.0 { ground.to_owned() } else { theme.density(part) };
-                let map = Heatmap::new().with_data(cells).with_x_range(x.0, x.1).with_y_range(y.0, y.1);
+                let map =
+                    Heatmap::new().with_data(cells).with_x_range(x.0, x.1).with_y_range(y.0, y.1).with_cell_size(1.0);
                 self.add(map.with_color_map(ColorMap::Custom(Arc::new(colour))).with_legend("rows"));
                 self.bar(move |part| number((part * most.ln_1p()).exp_m1().round()));
             }
@@ -200,6 +208,7 @@ impl<'a> Chart<'a> {
         if let Some(title) = title {
             layout = layout.with_title(label(title));
         }
+        layout = layout.with_x_tick_format(self.x.ticks()).with_y_tick_format(self.y.ticks());
         if self.x.is_log {
             layout = layout.with_log_x();
         }
