@@ -4,6 +4,7 @@
 
 mod app;
 mod contract;
+mod drawn;
 mod events;
 
 mod bad_inputs;
@@ -21,5 +22,6 @@ mod plots;
 mod predicting;
 mod readme;
 mod sets;
+mod surfaces;
 mod tour;
 mod tutorial;

@@ -1,115 +1,10 @@
 //! Pictures of fits, held against the numbers that they draw.
 
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::app::{Answer, App, example, id_of, spawn_app};
-
-/// What can be read off an SVG: lines by colour, in pixels, and the numbers beside the axes.
-struct Drawn {
-    svg: String,
-}
-
-/// A straight map from pixels to numbers, through two of the numbers beside an axis.
-struct Ruler {
-    pixels: [f64; 2],
-    numbers: [f64; 2],
-    is_log: bool,
-}
-
-impl Ruler {
-    fn number(&self, pixel: f64) -> f64 {
-        let of = |number: f64| if self.is_log { number.log10() } else { number };
-        let part = (pixel - self.pixels[0]) / (self.pixels[1] - self.pixels[0]);
-        let value = of(self.numbers[0]) + part * (of(self.numbers[1]) - of(self.numbers[0]));
-        if self.is_log { 10f64.powf(value) } else { value }
-    }
-
-    /// What half a pixel is worth at most.
-    fn tolerance(&self, at: f64) -> f64 {
-        let per_pixel = (self.numbers[1] - self.numbers[0]).abs() / (self.pixels[1] - self.pixels[0]).abs();
-        if self.is_log { 0.02 * at } else { 0.6 * per_pixel }
-    }
-}
-
-fn attribute<'a>(element: &'a str, name: &str) -> Option<&'a str> {
-    let (_, rest) = element.split_once(&format!(" {name}=\""))?;
-    rest.split_once('"').map(|(value, _)| value)
-}
-
-impl Drawn {
-    fn of(answer: &Answer) -> Self {
-        assert_eq!(answer.header("content-type"), Some("image/svg+xml"));
-        let svg = answer.text();
-        assert!(svg.starts_with("<svg role=\"img\" aria-labelledby="), "{}", &svg[..200]);
-        assert!(svg.contains("<title id=") && svg.contains("<desc id="), "a picture says what it shows");
-        assert!(!svg.contains("<script") && !svg.contains("href"), "a picture runs and loads nothing");
-        Self { svg }
-    }
-
-    fn elements(&self, name: &str) -> impl Iterator<Item = &str> {
-        let open = format!("<{name} ");
-        self.svg.split('<').map(str::trim_end).filter(move |part| format!("<{part}").starts_with(&open))
-    }
-
-    /// The points of the line of this colour.
-    fn line(&self, colour: &str) -> Vec<(f64, f64)> {
-        let path = self.elements("path").find(|path| attribute(path, "stroke") == Some(colour)).unwrap();
-        let numbers: Vec<f64> =
-            attribute(path, "d").unwrap().split([' ', ',', 'M', 'L']).filter_map(|n| n.parse().ok()).collect();
-        numbers.chunks(2).map(|pair| (pair[0], pair[1])).collect()
-    }
-
-    /// The middles of the points of this colour and size.
-    fn points(&self, colour: &str, size: &str) -> Vec<(f64, f64)> {
-        let points = self.elements("circle");
-        let points = points.filter(|at| attribute(at, "fill") == Some(colour) && attribute(at, "r") == Some(size));
-        let number = |at: &str, name: &str| attribute(at, name).unwrap().parse().unwrap();
-        points.map(|at| (number(at, "cx"), number(at, "cy"))).collect()
-    }
-
-    /// The corners of the diamond in the picture; the first of two, for the other explains it.
-    fn optimum(&self) -> (f64, f64) {
-        let diamond = self.elements("path").find(|path| attribute(path, "fill") == Some("#1b1b1b")).unwrap();
-        let numbers: Vec<f64> =
-            attribute(diamond, "d").unwrap().split([' ', ',', 'M', 'L', 'Z']).filter_map(|n| n.parse().ok()).collect();
-        (numbers[0], numbers[3])
-    }
-
-    /// The numbers that stand beside the upright axis, at their heights.
-    fn up(&self) -> Ruler {
-        let mut up = self.ruler("end", "y", false);
-        // Labels stand a little below the place that they name, all by the same.
-        let shift = up.pixels[0] - mark_of(self, up.pixels[0]);
-        up.pixels = up.pixels.map(|pixel| pixel - shift);
-        up
-    }
-
-    fn ruler(&self, anchor: &str, coordinate: &str, is_log: bool) -> Ruler {
-        let ticks: Vec<(f64, f64)> = self
-            .elements("text")
-            .filter(|text| attribute(text, "text-anchor") == Some(anchor))
-            .filter_map(|text| {
-                let number = text.split_once('>')?.1.parse().ok()?;
-                Some((attribute(text, coordinate)?.parse().ok()?, number))
-            })
-            .collect();
-        let (first, last) = (ticks[0], ticks[ticks.len() - 1]);
-        Ruler { pixels: [first.0, last.0], numbers: [first.1, last.1], is_log }
-    }
-
-    fn across(&self) -> Ruler {
-        self.ruler("middle", "x", false)
-    }
-}
-
-async fn picture(app: &App, fit: &Value, picture: &str) -> Answer {
-    app.get(&format!("/fits/{}/plot/{picture}", id_of(fit))).await
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
-}
+use crate::app::{example, id_of, spawn_app};
+use crate::drawn::{Drawn, assert_near, attribute, mark_of, numbers, picture};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_line_of_the_loss_is_the_history() {
@@ -130,16 +25,6 @@ async fn the_line_of_the_loss_is_the_history() {
             assert!((read - loss).abs() <= up.tolerance(*loss).max(1e-9), "{query}, {iteration}: {read} and {loss}");
         }
     }
-}
-
-/// The height of the mark on the axis that belongs to a label.
-fn mark_of(drawn: &Drawn, label: f64) -> f64 {
-    let heights = drawn.elements("line").filter_map(|line| {
-        let at = |name: &str| attribute(line, name)?.parse::<f64>().ok();
-        let (length, rise) = (at("x2")? - at("x1")?, at("y2")? - at("y1")?);
-        (rise == 0.0 && length < 8.0).then_some(at("y1")?)
-    });
-    heights.min_by(|a, b| (a - label).abs().total_cmp(&(b - label).abs())).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -209,11 +94,6 @@ async fn what_cannot_be_drawn_is_said() {
     let failed = app.fitted(&body).await;
     assert_eq!(failed["status"], "failed");
     assert_eq!(picture(&app, &failed, "loss.svg").await.problem(409), "fit_failed");
-}
-
-fn assert_near(ruler: &Ruler, pixel: f64, expected: f64) {
-    let read = ruler.number(pixel);
-    assert!((read - expected).abs() <= ruler.tolerance(expected), "{read} is read where {expected} is meant");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -325,80 +205,6 @@ async fn residuals_are_of_the_rows_that_take_part() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_surface_is_that_of_the_loss_and_the_descent_is_on_it() {
-    let app = spawn_app().await;
-    let body = example("line");
-    let fit = app.fitted(&body).await;
-    let drawn = Drawn::of(&picture(&app, &fit, "surface.svg").await.expect(200));
-    let (across, up) = (drawn.across(), drawn.up());
-    let history = app.history(&id_of(&fit), "").await.expect(200).json();
-    let way = ["x", "intercept"].map(|name| numbers(&history["coefficients"][name]));
-    let line = drawn.line("#d55e00");
-    assert_eq!(line.len(), way[0].len());
-    for (row, at) in line.iter().enumerate() {
-        assert_near(&across, at.0, way[0][row]);
-        assert_near(&up, at.1, way[1][row]);
-    }
-    let start = drawn.points("#d55e00", "5.5")[0];
-    assert_near(&across, start.0, -8.0);
-    assert_near(&up, start.1, -8.0);
-    // The descent has not arrived, but the optimum of a line is known.
-    let optimum = drawn.optimum();
-    let known = &fit["result"]["optimum"]["coefficients"];
-    assert_near(&across, optimum.0, known["x"].as_f64().unwrap());
-    assert_near(&up, optimum.1, known["intercept"].as_f64().unwrap());
-    // Along a contour the mean squared error is the same.
-    let (xs, ys) = (numbers(&body["data"]["x"]), numbers(&body["data"]["y"]));
-    let loss = |slope: f64, intercept: f64| {
-        let errors = xs.iter().zip(&ys).map(|(x, y)| (slope * x + intercept - y).powi(2));
-        errors.sum::<f64>() / xs.len() as f64
-    };
-    let contours: Vec<&str> = drawn
-        .elements("path")
-        .filter(|path| attribute(path, "stroke") == Some("#5c5c5c"))
-        .map(|path| attribute(path, "d").unwrap())
-        .filter(|path| path.matches('M').count() > 3)
-        .collect();
-    assert!(contours.len() > 8, "{} contours", contours.len());
-    let mut levels = Vec::new();
-    for contour in contours {
-        let numbers: Vec<f64> = contour.split([' ', 'M', 'L']).filter_map(|n| n.parse().ok()).collect();
-        let losses = numbers.chunks(2).map(|at| loss(across.number(at[0]), up.number(at[1]))).map(f64::sqrt);
-        let (low, high) = losses.fold((f64::INFINITY, 0.0_f64), |(low, high), root| (low.min(root), high.max(root)));
-        levels.push((low, high));
-    }
-    let span = levels.last().unwrap().1 - levels[0].0;
-    for pair in levels.windows(2) {
-        assert!(pair[0].1 < pair[1].0, "each contour is above the one before: {pair:?}");
-    }
-    assert!(levels.iter().all(|(low, high)| high - low < 0.03 * span), "{levels:?}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_surface_is_over_any_two_parameters() {
-    let app = spawn_app().await;
-    let fit = app.fitted(&example("cubic")).await;
-    let named = |picture: &str| format!("surface.svg?{picture}");
-    let drawn = Drawn::of(&picture(&app, &fit, &named("x=intercept&y=x%5E2")).await.expect(200));
-    assert!(drawn.svg.contains("Contours of the loss over intercept and x^2, "), "{}", &drawn.svg[..400]);
-    let drawn = Drawn::of(&picture(&app, &fit, &named("y=x")).await.expect(200));
-    assert!(drawn.svg.contains("Contours of the loss over x^2 and x, "), "{}", &drawn.svg[..400]);
-    assert_eq!(picture(&app, &fit, &named("x=beauty")).await.problem(400), "invalid_query");
-    assert_eq!(picture(&app, &fit, &named("x=x&y=x")).await.problem(404), "not_found");
-    let body = json!({
-        "data": {"x": [1, 2, 3], "y": [2, 4, 7]}, "model": {"kind": "linear", "target": "y", "intercept": false}
-    });
-    assert_eq!(picture(&app, &app.fitted(&body).await, "surface.svg").await.problem(404), "not_found");
-    let body = json!({
-        "data": {"x": [1, 2, 3, 4, 5, 6], "y": ["a", "b", "c", "a", "b", "c"]}, "model": {"kind": "softmax", "target": "y"},
-        "penalty": {"l2": 0.1}
-    });
-    let classes = app.fitted(&body).await;
-    assert_eq!(picture(&app, &classes, "fit.svg").await.problem(404), "not_found");
-    picture(&app, &classes, "surface.svg").await.expect(200);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_running_fit_is_seen_as_far_as_it_is() {
     let app = spawn_app().await;
     let mut body = example("line");
@@ -418,47 +224,6 @@ async fn a_running_fit_is_seen_as_far_as_it_is() {
     let mut events = app.events(&id, None).await;
     while events.next().await.unwrap().kind != "progress" {}
     assert_eq!(picture(&app, &json!({"id": id}), "fit.svg").await.problem(404), "not_found");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_lowest_place_of_a_surface_is_where_the_fit_has_ended() {
-    let app = spawn_app().await;
-    let ridge = json!({"penalty": {"l2": 0.3}});
-    let robust = json!({"loss": "huber", "weights": {"column": "w"}});
-    let none = json!({});
-    for (name, change) in [
-        ("line_auto", &none),
-        ("line_auto", &ridge),
-        ("line_auto", &robust),
-        ("cubic_auto", &none),
-        ("classes", &none),
-        ("classes", &ridge),
-        ("counts", &none),
-        ("decay", &none),
-        ("decay", &ridge),
-        ("decay", &robust),
-        ("peaks", &none),
-    ] {
-        let mut body = example(name);
-        let rows = body["data"].as_object().unwrap().values().next().unwrap().as_array().unwrap().len();
-        if change.get("weights").is_some() {
-            body["data"]["w"] = (0..rows).map(|row| (row % 4) as f64).collect();
-        }
-        for (key, value) in change.as_object().unwrap() {
-            body[key] = value.clone();
-        }
-        // Without a way the optimum is in the middle of what is seen.
-        body["history"] = json!({"coefficients": false});
-        let fit = app.fitted(&body).await;
-        assert_eq!(fit["result"]["converged"], true, "{name} {change}");
-        let svg = picture(&app, &fit, "surface.svg").await.expect(200).text();
-        let of = if change.get("penalty").is_some() { "objective" } else { "loss" };
-        assert!(svg.contains(&format!("Contours of the {of} over ")), "{name} {change}");
-        let (_, rest) = svg.split_once("fit has them: from ").unwrap();
-        let lowest: f64 = rest.split_once(" to ").unwrap().0.parse().unwrap();
-        let objective = fit["result"]["objective"].as_f64().unwrap();
-        assert!((lowest / objective - 1.0).abs() < 2e-3, "{name} {change}: {lowest} is not {objective}");
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

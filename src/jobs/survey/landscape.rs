@@ -4,8 +4,10 @@ use super::Standing;
 use crate::descent::{Alone, Landscape};
 use crate::jobs::SurveyError;
 
-/// Places of each parameter.
-const PLACES: usize = 41;
+/// Steps from one end of a parameter to the other: multiples of this, so that every so many of them make a coarser grid.
+const STEPS: usize = 40;
+/// As many times these where the rows are few: contours are smoother then.
+const FINER_MAX: usize = 3;
 /// Rows that the objective is computed from.
 const ROWS_MAX: usize = 4_000;
 /// Coefficients up to which there is a surface: more cost too much for a picture.
@@ -31,6 +33,13 @@ pub(crate) struct Surface {
     pub(crate) every: usize,
 }
 
+/// Where the objective of all rows is lowest.
+struct Lowest {
+    /// In the fixed order.
+    coefficients: Vec<f64>,
+    objective: f64,
+}
+
 impl Standing {
     pub(super) fn surface(&self, asked: [Option<&str>; 2]) -> Result<Surface, SurveyError> {
         let [first, second] = self.parameters(asked)?;
@@ -45,23 +54,77 @@ impl Standing {
             (Some(x), Some(y)) => x.iter().copied().zip(y.iter().copied()).collect(),
             _ => Vec::new(),
         };
-        // What is not solved for is known once the descent is at its end.
-        let end = self.result().filter(|result| result.converged).map(|_| self.coefficients.clone());
-        let optimum = end.or_else(|| landscape.optimum()).map(|at| (at[first], at[second]));
+        let lowest = self.lowest();
+        let optimum = match &lowest {
+            Some(lowest) => Some(lowest.coefficients.clone()),
+            None => landscape.optimum(),
+        };
+        let optimum = optimum.map(|at| (at[first], at[second]));
         let here = (self.coefficients[first], self.coefficients[second]);
         let (xs, ys): (Vec<f64>, Vec<f64>) = path.iter().copied().unzip();
-        let x = places(&xs, optimum.unwrap_or(here).0, self.spread(first));
-        let y = places(&ys, optimum.unwrap_or(here).1, self.spread(second));
+        let steps = STEPS * finer(self.data.rows().div_ceil(landscape.every()));
+        let x = places(&xs, optimum.unwrap_or(here).0, self.spread(first), steps);
+        let y = places(&ys, optimum.unwrap_or(here).1, self.spread(second), steps);
         let grid = y.iter().flat_map(|b| x.iter().map(move |a| (*a, *b))).map(|(a, b)| {
             let mut at = self.coefficients.clone();
             (at[first], at[second]) = (a, b);
             at
         });
-        let loss = landscape.objectives(grid, &Alone).chunks(PLACES).map(<[f64]>::to_vec).collect();
+        let values = landscape.objectives(grid, &Alone);
+        let mut loss: Vec<Vec<f64>> = values.chunks(x.len()).map(<[f64]>::to_vec).collect();
+        if landscape.every() > 1
+            && let Some(lowest) = lowest
+        {
+            self.anchor(&mut loss, &landscape, &lowest, [(first, &x), (second, &y)]);
+        }
         let names = [self.names[first].clone(), self.names[second].clone()];
         let penalty = self.spec.penalty;
         let of = if penalty.l1 + penalty.l2 > 0.0 { "objective" } else { "loss" };
         Ok(Surface { of, names, x, y, loss, path, optimum, every: landscape.every() })
+    }
+
+    /// Where the objective of all rows is lowest, and what it is there; nothing where the fit does not tell.
+    fn lowest(&self) -> Option<Lowest> {
+        let result = self.result()?;
+        if result.converged {
+            return Some(Lowest { coefficients: self.coefficients.clone(), objective: result.objective });
+        }
+        let optimum = result.optimum.as_ref()?;
+        let coefficients: Option<Vec<f64>> =
+            self.names.iter().map(|name| optimum.coefficients.get(name)?.as_f64()).collect();
+        Some(Lowest { coefficients: coefficients?, objective: result.objective - optimum.gap })
+    }
+
+    /// Makes an objective of some rows as low as that of all, and lowest in the same place: a few rows have another optimum,
+    /// which is outside of what is shown where all rows tell theirs well. What is changed is the level and the slope; the
+    /// shape stays that of the rows at hand. (The surrogate likelihood of Jordan, Lee & Yang, 2019, about the optimum.)
+    fn anchor(&self, loss: &mut [Vec<f64>], landscape: &Landscape, lowest: &Lowest, sides: [(usize, &[f64]); 2]) {
+        let moved = |k: usize, by: f64| {
+            let mut at = lowest.coefficients.clone();
+            at[k] += by;
+            at
+        };
+        let steps = sides.map(|(k, places)| if self.is_held(k) { 0.0 } else { 0.1 * (places[1] - places[0]) });
+        let around = sides.iter().zip(steps).flat_map(|((k, _), step)| [moved(*k, -step), moved(*k, step)]);
+        let found = landscape.objectives(around.chain([lowest.coefficients.clone()]), &Alone);
+        let &[left, right, below, above, here] = found.as_slice() else { return };
+        let slope = |difference: f64, step: f64| if step > 0.0 { difference / (2.0 * step) } else { 0.0 };
+        let slopes = [slope(right - left, steps[0]), slope(above - below, steps[1])];
+        let [(first, x), (second, y)] = sides;
+        let (a, b) = (lowest.coefficients[first], lowest.coefficients[second]);
+        for (row, y) in loss.iter_mut().zip(y) {
+            for (value, x) in row.iter_mut().zip(x) {
+                *value += lowest.objective - here - slopes[0].mul_add(x - a, slopes[1] * (y - b));
+            }
+        }
+    }
+
+    /// Whether the objective need not be flat along a coefficient where it is lowest.
+    fn is_held(&self, k: usize) -> bool {
+        let Some(result) = self.result() else { return true };
+        let is_at_kink = self.spec.penalty.l1 > 0.0 && self.coefficients[k] == 0.0;
+        let is_bounded = result.warnings.iter().any(|warning| warning.code == "at_bound");
+        result.parameters[k].fixed || is_at_kink || is_bounded
     }
 
     /// The places of the two parameters.
@@ -93,8 +156,14 @@ impl Standing {
     }
 }
 
+/// How many times finer the grid is, so that it takes no longer than that of the most rows.
+fn finer(rows: usize) -> usize {
+    let places = |times: usize| (times * STEPS + 1).pow(2);
+    (1..=FINER_MAX).rev().find(|times| places(*times) * rows <= places(1) * ROWS_MAX).unwrap_or(1)
+}
+
 /// Evenly spaced values around a way and where it leads.
-fn places(way: &[f64], to: f64, spread: f64) -> Vec<f64> {
+fn places(way: &[f64], to: f64, spread: f64, steps: usize) -> Vec<f64> {
     let far = way.first().map_or(f64::INFINITY, |start| ASIDE * (start - to).abs());
     let shown = || way.iter().copied().filter(|value| (value - to).abs() <= far).chain([to]);
     let (low, high) = (shown().fold(f64::INFINITY, f64::min), shown().fold(f64::NEG_INFINITY, f64::max));
@@ -104,10 +173,7 @@ fn places(way: &[f64], to: f64, spread: f64) -> Vec<f64> {
     } else {
         (to - spread, to + spread)
     };
-    (0..PLACES)
-        .map(|place| place as f64 / (PLACES - 1) as f64)
-        .map(|part| low.mul_add(1.0 - part, high * part))
-        .collect()
+    (0..=steps).map(|step| step as f64 / steps as f64).map(|part| low.mul_add(1.0 - part, high * part)).collect()
 }
 
 #[cfg(test)]
@@ -115,13 +181,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn few_rows_have_a_finer_grid() {
+        assert_eq!([1, 400, 500, 1_000, 1_100, ROWS_MAX].map(finer), [3, 3, 2, 2, 1, 1]);
+    }
+
+    #[test]
     fn the_way_and_its_end_are_seen_and_what_runs_away_is_not() {
-        let ends = |places: &[f64]| (places[0], places[PLACES - 1]);
-        assert_eq!(ends(&places(&[-8.0, -2.0, 1.0], 2.0, 1.0)), (-11.5, 5.5));
+        let places = |way: &[f64], to: f64, spread: f64| places(way, to, spread, STEPS);
+        let ends = |places: Vec<f64>| (places[0], places[STEPS]);
+        assert_eq!(ends(places(&[-8.0, -2.0, 1.0], 2.0, 1.0)), (-11.5, 5.5));
         // A descent that swings ever further around the optimum.
-        let (low, high) = ends(&places(&[-1.0, 1.5, -2.0, 2.9, -1e9, 1e30], 0.0, 1.0));
+        let (low, high) = ends(places(&[-1.0, 1.5, -2.0, 2.9, -1e9, 1e30], 0.0, 1.0));
         assert!(low > -5.0 && high < 5.0, "{low} to {high}");
-        assert_eq!(ends(&places(&[], 3.0, 0.5)), (2.5, 3.5));
-        assert_eq!(ends(&places(&[3.0, 3.0], 3.0, 0.5)), (2.5, 3.5));
+        assert_eq!(ends(places(&[], 3.0, 0.5)), (2.5, 3.5));
+        assert_eq!(ends(places(&[3.0, 3.0], 3.0, 0.5)), (2.5, 3.5));
     }
 }
