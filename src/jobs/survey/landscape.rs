@@ -62,7 +62,7 @@ impl Standing {
         let optimum = optimum.map(|at| (at[first], at[second]));
         let here = (self.coefficients[first], self.coefficients[second]);
         let (xs, ys): (Vec<f64>, Vec<f64>) = path.iter().copied().unzip();
-        let steps = STEPS * finer(self.data.rows().div_ceil(landscape.every()));
+        let steps = STEPS * finer(self.data.rows().div_ceil(landscape.every()), self.coefficients.len());
         let x = places(&xs, optimum.unwrap_or(here).0, self.spread(first), steps);
         let y = places(&ys, optimum.unwrap_or(here).1, self.spread(second), steps);
         let grid = y.iter().flat_map(|b| x.iter().map(move |a| (*a, *b))).map(|(a, b)| {
@@ -156,10 +156,12 @@ impl Standing {
     }
 }
 
-/// How many times finer the grid is, so that it takes no longer than that of the most rows.
-fn finer(rows: usize) -> usize {
+/// How many times finer the grid is, so that it takes no longer than that of two coefficients and the most rows.
+fn finer(rows: usize, width: usize) -> usize {
     let places = |times: usize| (times * STEPS + 1).pow(2);
-    (1..=FINER_MAX).rev().find(|times| places(*times) * rows <= places(1) * ROWS_MAX).unwrap_or(1)
+    // A value is a pass over the rows or a product with a square.
+    let work = rows.max(width) * width;
+    (1..=FINER_MAX).rev().find(|times| places(*times) * work <= 2 * places(1) * ROWS_MAX).unwrap_or(1)
 }
 
 /// Evenly spaced values around a way and where it leads.
@@ -181,8 +183,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn few_rows_have_a_finer_grid() {
-        assert_eq!([1, 400, 500, 1_000, 1_100, ROWS_MAX].map(finer), [3, 3, 2, 2, 1, 1]);
+    fn few_rows_and_coefficients_have_a_finer_grid() {
+        assert_eq!([1, 400, 500, 1_000, 1_100, ROWS_MAX].map(|rows| finer(rows, 2)), [3, 3, 2, 2, 1, 1]);
+        assert_eq!([3, 10, 40, 256].map(|width| finer(100, width)), [3, 2, 1, 1]);
     }
 
     #[test]
