@@ -38,7 +38,7 @@ async fn the_surface_is_that_of_the_loss_and_the_descent_is_on_it() {
         .elements("path")
         .filter(|path| attribute(path, "stroke") == Some("#5c5c5c"))
         .map(|path| attribute(path, "d").unwrap())
-        .filter(|path| path.matches('M').count() > 3)
+        .filter(|path| path.matches('L').count() > 3)
         .collect();
     assert!(contours.len() > 8, "{} contours", contours.len());
     let mut levels = Vec::new();
