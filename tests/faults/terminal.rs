@@ -166,7 +166,7 @@ async fn an_interrupted_fit_is_cancelled_and_tells_where_it_was() {
     let place = Place::new();
     let service = place.serve().await;
     let server = format!("http://{}", service.address);
-    let data = csv(&place, "line", ",");
+    let data = csv(&place, "long", ",");
     let endless = [
         "--server",
         &server,
@@ -183,19 +183,21 @@ async fn an_interrupted_fit_is_cancelled_and_tells_where_it_was() {
         loop {
             let page: Value =
                 serde_json::from_str(&service.text("/fits?status=running", "application/json").await).unwrap();
-            if let Some(id) = page["data"][0]["id"].as_str() {
+            if let Some(id) = page["data"][0]["id"].as_str()
+                && service.fit(id).await["progress"].is_object()
+            {
                 return id.to_owned();
             }
             tokio::task::yield_now().await;
         }
     };
-    let id = timeout(PATIENCE, running).await.expect("the fit should run");
+    let id = timeout(PATIENCE, running).await.expect("the fit should descend");
     let process = child.id().unwrap().to_string();
     assert!(Command::new("kill").args(["-INT", &process]).status().await.unwrap().success());
     let output = timeout(PATIENCE, child.wait_with_output()).await.unwrap().unwrap();
     assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
     assert!(text(&output.stdout).starts_with("cancelled: linear"), "{}", text(&output.stdout));
-    assert!(row(&output, "x")[0].is_finite());
+    assert!(row(&output, "x000")[0].is_finite());
     assert_eq!(service.fit(&id).await["status"], "cancelled");
     service.kill().await;
 }
