@@ -97,6 +97,18 @@ test('a pasted table is fitted with what the catalogue offers, and predicts', as
   await done('pasted');
 });
 
+test('Fit means the example that was chosen, however late it comes', async () => {
+  const { page, done } = await visit(browser, service);
+  const asked = new Promise(tell => page.route('**/page/cubic.json', route => tell(route)));
+  await example(page, 'A cubic');
+  const late = await asked;
+  await fit(page);
+  await late.continue();
+  await ended(page);
+  assert.match(await article(page).locator('h2').textContent(), /^polynomial/i);
+  await done();
+});
+
 test('every choice of the catalogue is offered with its meaning', async () => {
   const catalogue = await (await fetch(`${service.address}/catalogue`)).json();
   const { page, done } = await visit(browser, service);

@@ -116,12 +116,18 @@ async function start() {
   }
   fault();
   form = setup(await answer.json());
-  $('examples').append(...Object.entries(EXAMPLES).map(([name, title]) => make('button', { type: 'button', onclick: async () => {
-    form.set(await (await fetch(`page/${name}.json`)).json());
+  // Who presses Fit right after an example means the example.
+  let coming = null;
+  const take = async name => {
+    const answer = await fetch(`page/${name}.json`).catch(() => null);
+    if (!answer?.ok) return fault('The service does not answer.');
+    form.set(await answer.json());
     fault();
-  } }, title)));
-  $('setup').addEventListener('submit', event => {
+  };
+  $('examples').append(...Object.entries(EXAMPLES).map(([name, title]) => make('button', { type: 'button', onclick: () => { coming = take(name); } }, title)));
+  $('setup').addEventListener('submit', async event => {
     event.preventDefault();
+    await coming;
     const body = asked();
     if (body) post(body);
   });

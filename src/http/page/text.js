@@ -14,7 +14,7 @@ export function make(tag, attributes = {}, ...children) {
 export function number(value) {
   if (value == null) return '–';
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(4);
+  if (size !== 0 && (size < 1e-3 || size >= 1e6)) return Number(value.toPrecision(5)).toExponential().replace('+', '');
   return String(Number(value.toPrecision(6)));
 }
 

@@ -6,6 +6,7 @@ const ENDS = ['succeeded', 'failed', 'cancelled'];
 const LIVE = { loss: 'Loss', fit: 'Fit', surface: 'Error surface' };
 const AFTER = { residuals: 'Residuals', path: 'Coefficients over the iterations', correlation: 'Correlation of the estimates' };
 const PAUSE = 400;
+const AGAIN = 1000;
 
 export function view(id, { body, theme, changed, again, pin }) {
   let fit = null, source = null, closed = false, since = null;
@@ -71,7 +72,7 @@ export function view(id, { body, theme, changed, again, pin }) {
   function later() {
     note.textContent = 'The service does not answer; trying again.';
     note.hidden = false;
-    since ??= setTimeout(() => { since = null; load(); }, 1000);
+    since ??= setTimeout(() => { since = null; load(); }, AGAIN);
   }
 
   // The browser connects again by itself, and names the last event that it has seen; where it gives up, we do not.
@@ -139,7 +140,7 @@ function picture(id, kind, name, theme, fit) {
   }
 
   async function draw() {
-    if (!fit()) return;
+    if (!fit() || gone) return;
     if (busy) { due = true; return; }
     busy = true;
     if (!ENDS.includes(fit().status)) await new Promise(done => setTimeout(done, PAUSE));
@@ -165,9 +166,10 @@ function picture(id, kind, name, theme, fit) {
       } else if (answer.status === 404) {
         gone = true;
         hide();
-      }
+      } else if (answer.status >= 500) setTimeout(draw, AGAIN);
     } catch {
-      // The service is away; the next event draws again.
+      // The service is away, and a fit that has ended has no event that draws again.
+      setTimeout(draw, AGAIN);
     }
     busy = false;
     if (due) draw();
