@@ -60,17 +60,25 @@ pub fn predict(
     }
     let mut functions = vec![0.0; width];
     let mut probabilities = Vec::new();
+    if response.is_classifier() {
+        out.predicted_classes.reserve_exact(rows);
+        probabilities.reserve_exact(rows);
+    } else {
+        out.predictions.reserve_exact(rows);
+    }
+    // Of one row, and used again by the next.
+    let mut values: Vec<&[f64]> = Vec::with_capacity(features.len());
+    let (mut eta, mut means) = (Vec::with_capacity(outputs), Vec::with_capacity(outputs));
     for row in 0..rows {
-        let values: Vec<&[f64]> = features.iter().map(|column| &column[row..=row]).collect();
+        values.clear();
+        values.extend(features.iter().map(|column| &column[row..=row]));
         basis.fill(&values, &mut functions);
-        let eta: Vec<f64> =
-            predictor.coefficients.chunks(width.max(1)).map(|theta| lanes.dot(&functions, theta) + shift).collect();
-        let mut means = eta.clone();
+        eta.clear();
+        eta.extend(predictor.coefficients.chunks(width.max(1)).map(|theta| lanes.dot(&functions, theta) + shift));
+        means.clone_from(&eta);
         response.apply(&mut means);
         if response.is_classifier() {
-            if let [p] = means[..] {
-                means = vec![1.0 - p, p];
-            }
+            let means = if let [p] = means[..] { vec![1.0 - p, p] } else { means.clone() };
             let best = (0..means.len()).fold(0, |best, k| if means[k] > means[best] { k } else { best });
             out.predicted_classes.push(best);
             probabilities.push(means);
