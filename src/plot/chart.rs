@@ -9,7 +9,7 @@ use kuva::render::render::render_multiple;
 use std::sync::Arc;
 
 use super::text::{apart, label, number, power};
-use super::thin::Cloud;
+use super::thin::{Cloud, ends};
 use super::{Look, Picture, Scale, thin};
 
 /// Largest over smallest value from which on an axis by powers of ten helps.
@@ -27,27 +27,21 @@ pub(super) struct Axis {
 
 impl Axis {
     /// An axis for these values, divided as asked for where they allow it.
-    pub(super) fn of<'a>(label: &str, values: impl Iterator<Item = &'a f64>, scale: Scale) -> Self {
-        let none = (f64::INFINITY, f64::NEG_INFINITY);
-        let (mut all, mut positive) = (none, none);
-        let with = |ends: (f64, f64), value: f64| (ends.0.min(value), ends.1.max(value));
-        for value in values.copied().filter(|value| value.is_finite()) {
-            all = with(all, value);
-            if value > 0.0 {
-                positive = with(positive, value);
+    pub(super) fn of<'a>(label: &str, values: impl Iterator<Item = &'a f64> + Clone, scale: Scale) -> Self {
+        let all = ends(values.clone().copied());
+        let positive = || ends(values.copied().filter(|value| *value > 0.0));
+        let (is_log, range) = match scale {
+            Scale::Linear => (false, all),
+            Scale::Log => {
+                Some(positive()).filter(|(low, high)| low <= high).map_or((false, all), |range| (true, range))
             }
-        }
-        let is_log = match scale {
-            Scale::Linear => false,
-            Scale::Log => positive.0 <= positive.1,
-            Scale::Auto => all.0 > 0.0 && all.1 / all.0 >= DECADES_HELP,
+            Scale::Auto => (all.0 > 0.0 && all.1 / all.0 >= DECADES_HELP, all),
         };
-        let range = if is_log { positive } else { all };
         Self { label: label.to_owned(), is_log, range: (range.0 <= range.1).then_some(range) }
     }
 
     /// An axis that is never by powers of ten unless that is asked for.
-    pub(super) fn even<'a>(label: &str, values: impl Iterator<Item = &'a f64>, scale: Scale) -> Self {
+    pub(super) fn even<'a>(label: &str, values: impl Iterator<Item = &'a f64> + Clone, scale: Scale) -> Self {
         Self::of(label, values, if scale == Scale::Auto { Scale::Linear } else { scale })
     }
 
@@ -122,9 +116,7 @@ impl<'a> Chart<'a> {
     /// Adds points, or where they are many how many there are in each cell.
     pub(super) fn cloud(&mut self, xs: &[f64], ys: &[f64], name: &str) {
         let theme = self.look.theme;
-        let (kept_x, kept_y): (Vec<f64>, Vec<f64>) =
-            xs.iter().zip(ys).filter(|(x, y)| self.x.shows(**x) && self.y.shows(**y)).unzip();
-        match Cloud::of(&kept_x, &kept_y) {
+        match Cloud::of(xs, ys, |x, y| self.x.shows(x) && self.y.shows(y)) {
             Cloud::Points(points) if points.is_empty() => {}
             Cloud::Points(points) => {
                 let opacity = if points.len() > 300 { 0.35 } else { 0.6 };

@@ -9,6 +9,7 @@ use kuva::render::render::render_multiple;
 
 use super::text::{label, number};
 use super::theme::between;
+use super::thin::ends;
 use super::{Look, Picture};
 
 /// Sides up to which each cell holds its number.
@@ -34,8 +35,7 @@ pub fn correlation(what: &Correlation<'_>, look: &Look) -> Picture {
     // The drawing library has the first row below.
     let cells: Vec<Vec<f64>> =
         (0..side).rev().map(|row| (0..side).map(|column| value(row, column).unwrap_or(0.0)).collect()).collect();
-    let all = || cells.iter().flatten().copied();
-    let (low, high) = (all().fold(f64::INFINITY, f64::min), all().fold(f64::NEG_INFINITY, f64::max));
+    let (low, high) = ends(cells.iter().flatten().copied());
     // Not so strong that the numbers could not be read.
     let (ground, falling, rising) = match look.theme {
         super::Theme::Light => ([247, 247, 247], [240, 148, 77], [110, 178, 222]),

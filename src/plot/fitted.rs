@@ -5,6 +5,7 @@ use kuva::plot::{BandPlot, LineStyle};
 
 use super::chart::{Axis, Chart};
 use super::text::number;
+use super::thin::ends;
 use super::{Look, Picture};
 
 /// Values at the data's rows, and where there is one feature the curve through it.
@@ -86,8 +87,7 @@ fn along(what: &Fitted<'_>, name: &str, values: &[f64], curve: Curve<'_>, look: 
 
 fn against(what: &Fitted<'_>, look: &Look) -> Picture {
     let theme = look.theme;
-    let all = || what.actual.iter().chain(what.predicted).copied().filter(|value| value.is_finite());
-    let (low, high) = (all().fold(f64::INFINITY, f64::min), all().fold(f64::NEG_INFINITY, f64::max));
+    let (low, high) = ends(what.actual.iter().chain(what.predicted).copied());
     let x = Axis::even(&format!("{}, predicted", what.target), what.predicted.iter(), look.x_scale);
     let y = Axis::even(&format!("{}, actual", what.target), what.actual.iter(), look.y_scale);
     let mut chart = Chart::new(look, x, y);

@@ -119,7 +119,6 @@ fn size(values: &[f64]) -> f64 {
 }
 
 fn ends(values: &[f64]) -> (f64, f64) {
-    let finite = values.iter().copied().filter(|value| value.is_finite());
-    let ends = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
-    if ends.0 <= ends.1 { ends } else { (0.0, 0.0) }
+    let (low, high) = super::thin::ends(values.iter().copied());
+    if low <= high { (low, high) } else { (0.0, 0.0) }
 }

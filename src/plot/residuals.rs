@@ -5,6 +5,7 @@ use kuva::render::figure::Figure;
 
 use super::chart::{Axis, Chart};
 use super::text::{label, number};
+use super::thin::ends;
 use super::{Look, Picture};
 
 /// Residuals, and the quantiles that normal ones would have.
@@ -50,13 +51,13 @@ pub fn residuals(what: &Residuals<'_>, look: &Look) -> Picture {
         .with_padding(0.0)
         .with_figure_size(f64::from(look.width), f64::from(look.height))
         .render();
-    let finite = || what.residuals.iter().copied().filter(|value| value.is_finite());
+    let (least, most) = ends(what.residuals.iter().copied());
     let description = format!(
         "The residuals of {} rows against the fitted values, from {} to {}; beside it their quantiles against those of a \
          normal distribution, where normal residuals lie on the line.",
         what.residuals.len(),
-        number(finite().fold(f64::INFINITY, f64::min)),
-        number(finite().fold(f64::NEG_INFINITY, f64::max))
+        number(least),
+        number(most)
     );
     Picture { scene, kind: "residuals", title, description }
 }

@@ -8,6 +8,7 @@ use kuva::render::render::Primitive;
 use super::chart::{Axis, Chart};
 use super::text::{apart, number};
 use super::theme::between;
+use super::thin::ends;
 use super::{Look, Picture, Theme};
 
 /// Contour lines.
@@ -40,8 +41,7 @@ pub struct Surface<'a> {
 #[must_use]
 pub fn surface(what: &Surface<'_>, look: &Look) -> Picture {
     let theme = look.theme;
-    let finite = || what.loss.iter().flatten().copied().filter(|loss| loss.is_finite());
-    let (least, most) = (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
+    let (least, most) = ends(what.loss.iter().flatten().copied());
     // Heights above the lowest, by their square root: a bowl has evenly spaced contours then.
     let height =
         move |loss: f64| if loss.is_finite() { ((loss - least) / (most - least)).max(0.0).sqrt() } else { 1.0 };

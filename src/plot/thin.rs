@@ -40,8 +40,8 @@ pub(super) fn line(xs: &[f64], ys: &[f64]) -> Vec<usize> {
 pub(super) fn trail(xs: &[f64], ys: &[f64]) -> Vec<usize> {
     let shown: Vec<usize> = (0..xs.len().min(ys.len())).filter(|&at| is_shown(xs[at], ys[at])).collect();
     let span = |values: &[f64]| {
-        let of = shown.iter().map(|at| values[*at]);
-        of.clone().fold(f64::NEG_INFINITY, f64::max) - of.fold(f64::INFINITY, f64::min)
+        let (low, high) = ends(shown.iter().map(|at| values[*at]));
+        high - low
     };
     let (wide, high) = (span(xs), span(ys));
     let mut kept: Vec<usize> = Vec::new();
@@ -65,27 +65,38 @@ pub(super) enum Cloud {
 }
 
 impl Cloud {
-    /// All points that can be shown are in it: none is left out by chance.
-    pub(super) fn of(xs: &[f64], ys: &[f64]) -> Self {
-        let shown = || xs.iter().zip(ys).filter(|(x, y)| is_shown(**x, **y)).map(|(x, y)| (*x, *y));
-        if xs.len().min(ys.len()) <= POINTS_MAX {
+    /// All points that the axes show are in it: none is left out by chance.
+    pub(super) fn of(xs: &[f64], ys: &[f64], is_shown: impl Fn(f64, f64) -> bool) -> Self {
+        let shown = || xs.iter().copied().zip(ys.iter().copied()).filter(|(x, y)| is_shown(*x, *y));
+        let (mut x, mut y) = (NO_ENDS, NO_ENDS);
+        let mut count = 0;
+        shown().for_each(|(one, other)| {
+            (x, y) = (with(x, one), with(y, other));
+            count += 1;
+        });
+        if count <= POINTS_MAX {
             return Self::Points(shown().collect());
         }
-        let mut x = (f64::INFINITY, f64::NEG_INFINITY);
-        let mut y = x;
-        shown().for_each(|(one, other)| {
-            x = (x.0.min(one), x.1.max(one));
-            y = (y.0.min(other), y.1.max(other));
-        });
         let [columns, rows] = CELLS;
-        let mut counts = vec![vec![0; columns]; rows];
-        let cell = |value: f64, range: (f64, f64), cells: usize| {
-            let part = (value - range.0) / (range.1 - range.0);
-            ((part * cells as f64) as usize).min(cells - 1)
-        };
-        shown().for_each(|(one, other)| counts[cell(other, y, rows)][cell(one, x, columns)] += 1);
-        Self::Cells { counts, x, y }
+        let (across, up) = (columns as f64 / (x.1 - x.0), rows as f64 / (y.1 - y.0));
+        let cell = |value: f64, low: f64, scale: f64, cells: usize| (((value - low) * scale) as usize).min(cells - 1);
+        let mut counts = vec![0; columns * rows];
+        shown().for_each(|(one, other)| {
+            counts[cell(other, y.0, up, rows) * columns + cell(one, x.0, across, columns)] += 1;
+        });
+        Self::Cells { counts: counts.chunks_exact(columns).map(<[u64]>::to_vec).collect(), x, y }
     }
+}
+
+/// The least and the largest of those that are finite; where there are none, ends that lie the wrong way around.
+pub(super) fn ends(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
+    values.into_iter().filter(|value| value.is_finite()).fold(NO_ENDS, with)
+}
+
+const NO_ENDS: (f64, f64) = (f64::INFINITY, f64::NEG_INFINITY);
+
+fn with((low, high): (f64, f64), value: f64) -> (f64, f64) {
+    (low.min(value), high.max(value))
 }
 
 fn is_shown(x: f64, y: f64) -> bool {
@@ -113,14 +124,16 @@ mod tests {
         let xs: Vec<f64> = (0..100_000).map(|k| f64::from(k % 317)).collect();
         let mut ys: Vec<f64> = xs.iter().map(|x| x * x).collect();
         ys[5] = f64::NAN;
-        let Cloud::Cells { counts, x, y } = Cloud::of(&xs, &ys) else { panic!("points are drawn one by one") };
+        let Cloud::Cells { counts, x, y } = Cloud::of(&xs, &ys, is_shown) else {
+            panic!("points are drawn one by one")
+        };
         assert_eq!(counts.iter().flatten().sum::<u64>(), 99_999);
         assert_eq!((x, y), ((0.0, 316.0), (0.0, 316.0 * 316.0)));
     }
 
     #[test]
     fn equal_points_are_all_in_the_same_cell() {
-        let Cloud::Cells { counts, .. } = Cloud::of(&[2.0; 5_000], &[3.0; 5_000]) else { panic!("no cells") };
+        let Cloud::Cells { counts, .. } = Cloud::of(&[2.0; 5_000], &[3.0; 5_000], is_shown) else { panic!("no cells") };
         assert_eq!(counts.iter().flatten().copied().max(), Some(5_000));
     }
 }

@@ -66,7 +66,8 @@ impl Standing {
 
     fn curve(&self, name: &str, values: &[f64]) -> Result<Option<Curve>, SurveyError> {
         // Between the rows a curve may have a pole; then it is drawn through their places alone.
-        for x in [between(values), among(values)] {
+        for places in [between as fn(&[f64]) -> Vec<f64>, among] {
+            let x = places(values);
             let Ok(places) = Dataset::new(vec![(name.to_owned(), x.clone())]) else { continue };
             let level = self.spec.confidence;
             if let Some(found) = self.predictions(&places, Some(level))? {
