@@ -3,9 +3,10 @@
 use kuva::plot::annotations::ReferenceLine;
 use kuva::plot::legend::{LegendEntry, LegendPosition, LegendShape};
 use kuva::plot::{ColorMap, Heatmap, LinePlot, LineStyle, MarkerShape, ScatterPlot};
-use kuva::render::layout::{Layout, TickFormat};
+use kuva::render::layout::{ComputedLayout, Layout, TickFormat};
 use kuva::render::plots::Plot;
 use kuva::render::render::render_multiple;
+use kuva::render::render_utils::{compute_tick_step, generate_ticks_with_step};
 use std::sync::Arc;
 
 use super::text::{apart, label, number, power};
@@ -16,6 +17,11 @@ use super::{Look, Picture, Scale, thin};
 const DECADES_HELP: f64 = 100.0;
 /// What is left free beside the outermost values, as a part of their span.
 const MARGIN: f64 = 0.03;
+/// The size of an axis's numbers, in pixels, and how wide their digits are in common fonts.
+const NUMBERS: u32 = 11;
+const DIGIT: f64 = 0.64 * NUMBERS as f64;
+/// Pixels between two numbers below an axis, at least.
+const APART: f64 = 6.0;
 
 /// An axis.
 pub(super) struct Axis {
@@ -60,6 +66,21 @@ impl Axis {
         let (low, high) = self.range.map_or((0.0, 1.0), |range| widened(range, self.is_log));
         let (is_log, size) = (self.is_log, low.abs().max(high.abs()));
         TickFormat::Custom(Arc::new(move |value| if is_log { power(value) } else { apart(value, high - low, size) }))
+    }
+
+    /// A step between the numbers that stand side by side on so many pixels, where `count` of them would touch.
+    fn step(&self, pixels: f64, count: usize) -> Option<f64> {
+        let (low, high) = self.range.filter(|_| !self.is_log).map(|range| widened(range, false))?;
+        let told = self.ticks();
+        let is_free = |step: &f64| {
+            let ticks = generate_ticks_with_step(low, high, *step).into_iter();
+            let widths: Vec<usize> = ticks.map(|value| told.format(value).chars().count()).collect();
+            let most = widths.iter().copied().max().unwrap_or(0);
+            widths.len() == 1 || (most > 0 && most as f64 * DIGIT + APART <= step / (high - low) * pixels)
+        };
+        let mut steps = (1..=count).rev().map(|count| compute_tick_step(low, high, count));
+        let own = steps.next().filter(|own| !is_free(own))?;
+        Some(steps.find(is_free).unwrap_or(own))
     }
 
     /// Whether the value has a place on it.
@@ -195,7 +216,7 @@ impl<'a> Chart<'a> {
             .with_legend_box(false)
             .with_title_size(16)
             .with_label_size(13)
-            .with_tick_size(11)
+            .with_tick_size(NUMBERS)
             .with_body_size(12);
         if let Some(title) = title {
             layout = layout.with_title(label(title));
@@ -221,6 +242,10 @@ impl<'a> Chart<'a> {
         }
         for line in self.lines {
             layout = layout.with_reference_line(line);
+        }
+        let computed = ComputedLayout::from_layout(&layout);
+        if let Some(step) = self.x.step(computed.plot_width(), computed.x_ticks) {
+            layout = layout.with_x_tick_step(step);
         }
         (self.plots, layout)
     }

@@ -11,6 +11,22 @@ fn seen(name: &str, picture: &Picture) {
         std::fs::write(format!("{folder}/{name}.png"), picture.png(2.0).unwrap()).unwrap();
     }
     insta::assert_snapshot!(name, svg.replace("><", ">\n<"));
+    assert_apart(&svg);
+}
+
+/// Numbers that stand side by side below an axis do not touch.
+fn assert_apart(svg: &str) {
+    let mut ends: Vec<(String, f64, f64, &str)> = Vec::new();
+    for text in svg.split("<text ").skip(1).filter(|text| text.contains("font-size=\"11\" text-anchor=\"middle\">")) {
+        let attribute = |name: &str| text.split_once(&format!("{name}=\""))?.1.split('"').next();
+        let (x, y) = (attribute("x").unwrap().parse::<f64>().unwrap(), attribute("y").unwrap());
+        let told = text.split_once('>').unwrap().1.split('<').next().unwrap();
+        let half = told.chars().map(|letter| if letter == '.' { 3.5 } else { 6.6 }).sum::<f64>() / 2.0;
+        ends.push((y.to_owned(), x - half, x + half, told));
+    }
+    // A panel begins further left than the one before it ends.
+    let touch = ends.windows(2).find(|pair| pair[0].0 == pair[1].0 && pair[0].1 < pair[1].1 && pair[0].2 >= pair[1].1);
+    assert!(!ends.is_empty() && touch.is_none(), "{touch:?}");
 }
 
 fn dark() -> Look {
@@ -115,6 +131,19 @@ fn residuals_have_their_quantiles_beside_them() {
         sorted.iter().enumerate().map(|(k, r)| (4.0 * (k as f64 + 0.5) / 60.0 - 2.0, *r)).collect();
     let what = Residuals { fitted: &fitted, residuals: &left, quantiles: &quantiles };
     seen("residuals", &residuals(&what, &Look::default()));
+}
+
+#[test]
+fn long_numbers_below_an_axis_stand_apart() {
+    let left: Vec<f64> = (0..5_000).map(noise).collect();
+    for (low, span) in [(0.0_f64, 0.0125_f64), (1e6, 0.01), (-4e-7, 3e-9), (0.0, 1e7), (123_456.0, 2_000.0), (5.0, 0.0)]
+    {
+        let fitted: Vec<f64> = (0..5_000).map(|k| span.mul_add(unit(k), low)).collect();
+        let what = Residuals { fitted: &fitted, residuals: &left, quantiles: &[(-1.0, -1.0), (1.0, 1.0)] };
+        for width in [640, 800, 1_600] {
+            assert_apart(&residuals(&what, &Look { width, ..Look::default() }).svg());
+        }
+    }
 }
 
 #[test]
