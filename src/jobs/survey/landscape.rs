@@ -72,10 +72,11 @@ impl Standing {
         });
         let values = landscape.objectives(grid, &Alone);
         let mut loss: Vec<Vec<f64>> = values.chunks(x.len()).map(<[f64]>::to_vec).collect();
-        if landscape.every() > 1
-            && let Some(lowest) = lowest
-        {
-            self.anchor(&mut loss, &landscape, &lowest, [(first, &x), (second, &y)]);
+        if landscape.every() > 1 {
+            match lowest {
+                Some(lowest) => self.anchor(&mut loss, &landscape, &lowest, [(first, &x), (second, &y)]),
+                None => self.raise(&mut loss, &landscape),
+            }
         }
         let names = [self.names[first].clone(), self.names[second].clone()];
         let penalty = self.spec.penalty;
@@ -116,6 +117,22 @@ impl Standing {
             for (value, x) in row.iter_mut().zip(x) {
                 *value += lowest.objective - here - slopes[0].mul_add(x - a, slopes[1] * (y - b));
             }
+        }
+    }
+
+    /// Makes an objective of some rows as high as that of all where the fit is.
+    fn raise(&self, loss: &mut [Vec<f64>], landscape: &Landscape) {
+        let penalty = self.spec.penalty;
+        let known = match self.result() {
+            Some(result) => Some(result.objective),
+            // The history has the loss alone.
+            None => self.history.loss.last().copied().filter(|_| penalty.l1 + penalty.l2 == 0.0),
+        };
+        let found = landscape.objectives(std::iter::once(self.coefficients.clone()), &Alone);
+        if let (Some(known), [found]) = (known, found.as_slice())
+            && (known - found).is_finite()
+        {
+            loss.iter_mut().flatten().for_each(|value| *value += known - found);
         }
     }
 
