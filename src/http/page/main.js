@@ -56,8 +56,19 @@ async function post(body, shown) {
   fault(...(got.errors?.map(one => `${one.pointer ? `${one.pointer}: ` : ''}${one.detail}`) ?? [got.detail]));
 }
 
-// What is asked, or nothing where a fault is shown instead.
-function asked() {
+// The example that was chosen last, and is on its way.
+let coming = Promise.resolve();
+
+async function take(name) {
+  const answer = await fetch(`page/${name}.json`).catch(() => null);
+  if (!answer?.ok) return fault('The service does not answer.');
+  form.set(await answer.json());
+  fault();
+}
+
+// What is asked, or nothing where a fault is shown instead. Who asks right after choosing an example means the example.
+async function asked() {
+  await coming;
   fault();
   try {
     return form.get();
@@ -116,24 +127,17 @@ async function start() {
   }
   fault();
   form = setup(await answer.json());
-  // Who presses Fit right after an example means the example.
-  let coming = null;
-  const take = async name => {
-    const answer = await fetch(`page/${name}.json`).catch(() => null);
-    if (!answer?.ok) return fault('The service does not answer.');
-    form.set(await answer.json());
-    fault();
-  };
-  $('examples').append(...Object.entries(EXAMPLES).map(([name, title]) => make('button', { type: 'button', onclick: () => { coming = take(name); } }, title)));
+  $('examples').append(...Object.entries(EXAMPLES).map(([name, title]) => make('button', { type: 'button', onclick: () => {
+    coming = coming.then(() => take(name)).catch(wrong => fault(String(wrong)));
+  } }, title)));
   $('setup').addEventListener('submit', async event => {
     event.preventDefault();
-    await coming;
-    const body = asked();
+    const body = await asked();
     if (body) post(body);
   });
-  $('curl').addEventListener('click', () => { const body = asked(); if (body) copy(curl(body), $('said'), 'Copied.'); });
+  $('curl').addEventListener('click', async () => { const body = await asked(); if (body) copy(curl(body), $('said'), 'Copied.'); });
   $('share').addEventListener('click', async () => {
-    const body = asked();
+    const body = await asked();
     if (!body) return;
     history.replaceState(null, '', `#s=${await packed(body)}`);
     copy(location.href, $('said'), 'Copied.');

@@ -126,7 +126,7 @@ function picture(id, kind, name, theme, fit) {
   const links = ['svg', 'png'].map(ending => make('a', { download: `${kind}.${ending}` }, ending.toUpperCase()));
   const over = make('span');
   const element = make('figure', { hidden: true }, image, make('figcaption', {}, name, over, ...links));
-  let busy = false, due = false, gone = false, pair = null;
+  let busy = false, due = false, gone = false, pair = null, since = null;
   const query = () => new URLSearchParams({ theme: theme(), width: 640, height: 420, ...(pair ? { x: pair[0], y: pair[1] } : {}) });
 
   function choose() {
@@ -137,6 +137,11 @@ function picture(id, kind, name, theme, fit) {
       pair[at] = event.target.value;
       draw();
     } }, ...names.map((one, place) => make('option', { value: one, selected: place === at }, one))))));
+  }
+
+  function later() {
+    clearTimeout(since);
+    since = setTimeout(draw, AGAIN);
   }
 
   async function draw() {
@@ -166,10 +171,10 @@ function picture(id, kind, name, theme, fit) {
       } else if (answer.status === 404) {
         gone = true;
         hide();
-      } else if (answer.status >= 500) setTimeout(draw, AGAIN);
+      } else if (answer.status >= 500) later();
     } catch {
       // The service is away, and a fit that has ended has no event that draws again.
-      setTimeout(draw, AGAIN);
+      later();
     }
     busy = false;
     if (due) draw();
