@@ -101,6 +101,11 @@ fn latest(record: &FitRecord, history: &HistoryBlock) -> Result<(Vec<String>, Ve
     }
 }
 
+/// The least and the largest of the values; of none, ends that lie the wrong way around.
+fn ends(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)))
+}
+
 impl Standing {
     fn see(mut self, view: &View) -> Result<Seen, SurveyError> {
         if self.predictor.is_none() {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Standing;
+use super::{Standing, ends};
 use crate::descent::{self, Dataset};
 use crate::jobs::SurveyError;
 
@@ -81,9 +81,7 @@ impl Standing {
 
 /// Places from the least to the largest value, ascending, evenly and where the values span decades by factors too.
 fn between(values: &[f64]) -> Vec<f64> {
-    let (low, high) = values
-        .iter()
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(*value), high.max(*value)));
+    let (low, high) = ends(values.iter().copied());
     if low >= high {
         return vec![low];
     }

@@ -1,6 +1,6 @@
 //! The objective over two parameters, the others where the fit has them.
 
-use super::Standing;
+use super::{Standing, ends};
 use crate::descent::{Alone, Landscape};
 use crate::jobs::SurveyError;
 
@@ -184,8 +184,8 @@ fn finer(rows: usize, width: usize) -> usize {
 /// Evenly spaced values around a way and where it leads.
 fn places(way: &[f64], to: f64, spread: f64, steps: usize) -> Vec<f64> {
     let far = way.first().map_or(f64::INFINITY, |start| ASIDE * (start - to).abs());
-    let shown = || way.iter().copied().filter(|value| (value - to).abs() <= far).chain([to]);
-    let (low, high) = (shown().fold(f64::INFINITY, f64::min), shown().fold(f64::NEG_INFINITY, f64::max));
+    let shown = way.iter().copied().filter(|value| (value - to).abs() <= far).chain([to]);
+    let (low, high) = ends(shown);
     let width = high - low;
     let (low, high) = if width > 1e-9 * to.abs() && width > 0.0 && width.is_finite() {
         (low - MARGIN * width, high + MARGIN * width)

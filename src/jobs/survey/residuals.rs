@@ -1,6 +1,6 @@
 //! What the model leaves of the rows that it is fitted to.
 
-use super::Standing;
+use super::{Standing, ends};
 use crate::descent;
 use crate::jobs::SurveyError;
 
@@ -54,9 +54,7 @@ fn quantiles(values: &[f64]) -> Vec<(f64, f64)> {
 /// The values that have these ranks, which ascend. Of many values most are only counted: a cell holds neighbours, so
 /// those that hold a rank are all that has to be in order.
 fn ranked(values: &[f64], ranks: &[usize]) -> Vec<f64> {
-    let finite = values.iter().copied().filter(|value| value.is_finite());
-    let (low, high) =
-        finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+    let (low, high) = ends(values.iter().copied().filter(|value| value.is_finite()));
     let scale = CELLS as f64 / (high - low);
     // It never falls as the value grows.
     let cell = |value: f64| (((value - low) * scale) as usize).min(CELLS - 1);
